@@ -1,0 +1,1 @@
+"""What every app shares: errors, their HTTP form, checks of the settings."""

@@ -1,0 +1,1 @@
+"""Settings: dev, test and production, each built on base."""

@@ -1,0 +1,31 @@
+"""Every address of the site, by app."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.static import serve
+from drf_spectacular.views import SpectacularAPIView
+
+from lenticular.rounds.urls import websocket_urlpatterns
+
+__all__ = ["urlpatterns", "websocket_urlpatterns"]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("lenticular.classify.urls")),
+    path("accounts/", include("lenticular.accounts.urls")),
+    path("rounds/", include("lenticular.rounds.urls")),
+    path("review/", include("lenticular.review.urls")),
+    path("releases/", include("lenticular.releases.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/", include("lenticular.classify.api_urls")),
+    path("api/v1/", include("lenticular.rounds.api_urls")),
+    path("api/v1/", include("lenticular.releases.api_urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+]
+if settings.LENTICULAR_SERVE_MEDIA:
+    urlpatterns.append(
+        re_path(r"^media/(?P<path>images/.*)$", serve, {"document_root": settings.MEDIA_ROOT})
+    )
