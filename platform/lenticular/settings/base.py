@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import dj_database_url
+import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 
 from lenticular.settings import environment
+
+# Lets ModelAdmin[Model] and the like be written at run time as the type checker reads them.
+django_stubs_ext.monkeypatch()
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME = environment.folder("LENTICULAR_HOME", ROOT / "var")

@@ -1,0 +1,1 @@
+"""Who takes part: users, their roles, and volunteers with or without an account."""

@@ -1,0 +1,1 @@
+"""The append-only log of classifications: the truth that everything else follows from."""

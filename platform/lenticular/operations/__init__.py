@@ -1,0 +1,1 @@
+"""Running the whole: the embedded stack, the demonstration, replays on real galaxies."""

@@ -1,0 +1,9 @@
+"""The operations app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class OperationsConfig(AppConfig):
+    name = "lenticular.operations"

@@ -1,0 +1,1 @@
+"""What astronomers take home: immutable consensus catalogues."""

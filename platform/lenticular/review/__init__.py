@@ -1,0 +1,1 @@
+"""Experts look at flagged galaxies and give their verdict."""

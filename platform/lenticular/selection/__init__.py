@@ -1,0 +1,1 @@
+"""What is shown next: the queue, its arms, and leases."""

@@ -1,0 +1,1 @@
+"""What is looked at: surveys, subject sets, subjects and their images."""

@@ -1,0 +1,1 @@
+"""What is asked: workflows and their immutable, versioned decision trees."""
