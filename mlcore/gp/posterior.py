@@ -1,0 +1,263 @@
+"""The posterior of one question's Gaussian process, in closed form.
+
+Up to a limit the posterior is exact. Beyond it we use FITC (Snelson & Ghahramani
+2006; Quinonero-Candela & Rasmussen 2005): with a Gaussian likelihood of known
+noise the best inducing-point posterior needs no stochastic optimiser, only one
+pass over the galaxies. In both cases the variance at new galaxies goes through at
+most 256 landmarks, because an exact variance would cost n^2 per candidate and
+answer. The mean of an exact fit stays exact; the variance is never too small,
+since seeing a galaxy through landmarks can only hide information.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
+
+from mlcore.gp.hyperparameters import Hyperparameters, correlation
+
+if TYPE_CHECKING:
+    from mlcore.gp.arrays import Floats
+
+JITTER = 1e-6
+# Directions that explain less of the variance than this are not worth their time.
+NEGLIGIBLE = 0.01
+
+
+@dataclass(frozen=True)
+class QuestionPosterior:
+    """The latent log-fractions of one question's K answers, given the votes.
+
+    Parameters
+    ----------
+    hyper
+        Kernel of the standardised problem.
+    centre, scale
+        Mean and standard deviation (K,) that standardised the targets.
+    inputs, weights
+        Features (n, d) and weights (n, K): mean = correlation(x, inputs) @ weights.
+    landmarks
+        Features (p, d) through which the variance is computed.
+    reduction
+        Factors (K, p, r): the prior correlation falls by |correlation(x, landmarks) @ B|^2.
+    """
+
+    hyper: Hyperparameters
+    centre: Floats
+    scale: Floats
+    inputs: Floats
+    weights: Floats
+    landmarks: Floats
+    reduction: Floats
+
+    @property
+    def prior_variance(self) -> Floats:
+        """Return the latent variance (K,) where nothing is known."""
+        return self.hyper.outputscale * self.scale**2
+
+    @property
+    def scatter_variance(self) -> Floats:
+        """Return the variance (K,) of galaxies about the smooth function."""
+        return self.hyper.scatter * self.scale**2
+
+    def latent(self, features: Floats) -> tuple[Floats, Floats]:
+        """Return the mean and variance (m, K) of the smooth function at features (m, d).
+
+        A galaxy with a non-finite feature gets the prior.
+        """
+        usable = np.isfinite(features).all(axis=1)
+        mean = np.tile(self.centre, (len(features), 1))
+        variance = np.tile(self.prior_variance, (len(features), 1))
+        if len(self.inputs) and usable.any():
+            mean[usable] += self._mean_shift(features[usable])
+            variance[usable] *= 1.0 - self._explained(features[usable])
+        return mean, variance
+
+    def latent_covariance(self, features: Floats) -> Floats:
+        """Return the posterior covariance (K, m, m) of the smooth function.
+
+        A galaxy with a non-finite feature is independent of all others.
+        """
+        usable = np.isfinite(features).all(axis=1)
+        joint = np.tile(np.eye(len(features)), (len(self.centre), 1, 1))
+        if usable.any():
+            known = features[usable]
+            block = correlation(known, known, self.hyper).numpy()
+            seen = self._seen(known).numpy()
+            both = np.ix_(np.arange(len(self.centre)), usable, usable)
+            joint[both] = block - seen @ seen.transpose(0, 2, 1)
+        return joint * self.prior_variance[:, None, None]
+
+    def _mean_shift(self, features: Floats) -> Floats:
+        shift = correlation(features, self.inputs, self.hyper) @ torch.from_numpy(self.weights)
+        return shift.numpy() * self.scale
+
+    def _explained(self, features: Floats) -> Floats:
+        """Return the share (m, K) of the prior variance that the votes have removed."""
+        seen = self._seen(features)
+        shares: Floats = seen.square_().sum(dim=2).T.numpy()
+        return np.minimum(shares, 1.0 - JITTER)
+
+    def _seen(self, features: Floats) -> torch.Tensor:
+        if not len(self.landmarks):
+            return torch.zeros((len(self.centre), len(features), 0), dtype=torch.float64)
+        return correlation(features, self.landmarks, self.hyper) @ torch.from_numpy(self.reduction)
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """What each galaxy's votes look like to a model that has not seen them.
+
+    Parameters
+    ----------
+    mean, variance
+        Predictive mean and variance (n, K) of the target, its noise included.
+    """
+
+    mean: Floats
+    variance: Floats
+
+
+def prior_posterior(centre: Floats, variance: Floats, n_features: int) -> QuestionPosterior:
+    """Return the posterior of a question with too few galaxies: its prior.
+
+    Parameters
+    ----------
+    centre, variance
+        Prior mean and variance (K,) of the latent log-fractions.
+    n_features
+        d, the width of the features.
+    """
+    n_answers = len(centre)
+    none = np.empty((0, n_features))
+    hyper = Hyperparameters("rbf", 1.0, variance, np.zeros(n_answers))
+    return QuestionPosterior(
+        hyper=hyper,
+        centre=centre,
+        scale=np.ones(n_answers),
+        inputs=none,
+        weights=np.empty((0, n_answers)),
+        landmarks=none,
+        reduction=np.empty((n_answers, 0, 0)),
+    )
+
+
+def exact_posterior(
+    inputs: Floats, targets: Floats, noise: Floats, hyper: Hyperparameters, landmarks: Floats
+) -> tuple[QuestionPosterior, LeaveOneOut]:
+    """Condition the GP on every galaxy: O(K n^3).
+
+    Parameters
+    ----------
+    inputs
+        Features (n, d), finite, without duplicates.
+    targets, noise
+        Targets and noise variances (n, K), standardised with `hyper`.
+    hyper
+        Fixed hyperparameters.
+    landmarks
+        Features (p, d), a subset of the inputs; all of them make the variance exact.
+
+    Returns
+    -------
+    posterior, leave_one_out
+        Both in standardised units. With C the covariance of the noisy targets,
+        mu_i = y_i - [C^-1 y]_i / [C^-1]_ii and var_i = 1 / [C^-1]_ii
+        (Rasmussen & Williams 2006, eq. 5.12).
+    """
+    kernel = correlation(inputs, inputs, hyper).numpy()
+    root = _landmark_root(landmarks, hyper)
+    projected = solve_triangular(root, correlation(landmarks, inputs, hyper).numpy(), lower=True)
+    weights, factors = np.empty_like(targets), []
+    left_out = LeaveOneOut(np.empty_like(targets), np.empty_like(targets))
+    for answer, outputscale in enumerate(hyper.outputscale):
+        diagonal = noise[:, answer] + hyper.scatter[answer] + JITTER * outputscale
+        inverse = _inverse(outputscale * kernel, diagonal)
+        solved = inverse @ targets[:, answer]
+        weights[:, answer] = outputscale * solved
+        _leave_out(left_out, answer, targets, solved, np.diag(inverse))
+        factors.append(_reduction(root, outputscale * projected @ inverse @ projected.T))
+    posterior = _standardised(hyper, inputs, weights, landmarks, _stack(factors))
+    return posterior, left_out
+
+
+def inducing_posterior(
+    inputs: Floats, targets: Floats, noise: Floats, hyper: Hyperparameters, landmarks: Floats
+) -> tuple[QuestionPosterior, LeaveOneOut]:
+    """Condition the GP on every galaxy through the landmarks (FITC): O(K n p^2).
+
+    Parameters and returns are those of `exact_posterior`, to which this tends as
+    the landmarks become all of the inputs.
+    """
+    root = _landmark_root(landmarks, hyper)
+    projected = solve_triangular(root, correlation(landmarks, inputs, hyper).numpy(), lower=True)
+    missed = np.maximum(1.0 - np.square(projected).sum(axis=0), 0.0)
+    weights, factors = np.empty((len(landmarks), targets.shape[1])), []
+    left_out = LeaveOneOut(np.empty_like(targets), np.empty_like(targets))
+    for answer, outputscale in enumerate(hyper.outputscale):
+        diagonal = noise[:, answer] + hyper.scatter[answer] + outputscale * (missed + JITTER)
+        scaled = np.sqrt(outputscale) * projected / diagonal
+        inner = cho_factor(np.eye(len(landmarks)) + np.sqrt(outputscale) * scaled @ projected.T)
+        pulled = cho_solve(inner, scaled @ targets[:, answer])
+        weights[:, answer] = np.sqrt(outputscale) * solve_triangular(
+            root, pulled, lower=True, trans="T"
+        )
+        solved = targets[:, answer] / diagonal - scaled.T @ pulled
+        inverse = 1.0 / diagonal - np.einsum("pn,pn->n", scaled, cho_solve(inner, scaled))
+        _leave_out(left_out, answer, targets, solved, inverse)
+        shrunk = np.eye(len(landmarks)) - cho_solve(inner, np.eye(len(landmarks)))
+        factors.append(_reduction(root, shrunk))
+    posterior = _standardised(hyper, landmarks, weights, landmarks, _stack(factors))
+    return posterior, left_out
+
+
+def _standardised(
+    hyper: Hyperparameters, inputs: Floats, weights: Floats, landmarks: Floats, reduction: Floats
+) -> QuestionPosterior:
+    n_answers = weights.shape[1]
+    return QuestionPosterior(
+        hyper, np.zeros(n_answers), np.ones(n_answers), inputs, weights, landmarks, reduction
+    )
+
+
+def _landmark_root(landmarks: Floats, hyper: Hyperparameters) -> Floats:
+    kernel = correlation(landmarks, landmarks, hyper).numpy()
+    root: Floats = cholesky(kernel + JITTER * np.eye(len(landmarks)), lower=True)
+    return root
+
+
+def _inverse(kernel: Floats, diagonal: Floats) -> Floats:
+    noisy = kernel.copy()
+    noisy[np.diag_indices_from(noisy)] += diagonal
+    root = cholesky(noisy, lower=True, overwrite_a=True)
+    lower, _ = dpotri(root, lower=1)
+    inverse: Floats = np.tril(lower) + np.tril(lower, -1).T
+    return inverse
+
+
+def _leave_out(
+    left_out: LeaveOneOut, answer: int, targets: Floats, solved: Floats, diagonal: Floats
+) -> None:
+    left_out.mean[:, answer] = targets[:, answer] - solved / diagonal
+    left_out.variance[:, answer] = 1.0 / diagonal
+
+
+def _reduction(root: Floats, shrunk: Floats) -> Floats:
+    """Return B (p, p) with B B^T = root^-T shrunk root^-1, by a symmetric square root."""
+    values, vectors = np.linalg.eigh((shrunk + shrunk.T) / 2)
+    values[values < NEGLIGIBLE] = 0.0
+    half = vectors * np.sqrt(np.minimum(values, 1.0))
+    factor: Floats = solve_triangular(root, half, lower=True, trans="T")
+    return factor
+
+
+def _stack(factors: list[Floats]) -> Floats:
+    """Stack factors (K, p, r) with the columns that are zero for every answer left out."""
+    stacked = np.stack(factors)
+    used = (stacked != 0.0).any(axis=(0, 1))
+    return np.ascontiguousarray(stacked[:, :, used])
