@@ -69,7 +69,7 @@ format: $(VENV)/.ready-dev  ## Format the code
 	$(RUN) -m ruff format .
 
 bench: $(VENV)/.ready-dev  ## Print the benchmarks' tables
-	$(RUN) -m tests.benchmarks
+	$(RUN) tests/benchmarks
 
 screenshots: $(VENV)/.ready-dev  ## Make the pictures in docs/images again
 	LENTICULAR_SCREENSHOTS=docs/images $(RUN) -m pytest tests/browser

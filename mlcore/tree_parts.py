@@ -235,9 +235,9 @@ def _check_question(question: Question) -> None:
         raise TreeError(f"{where} must have at least 2 answers, has {len(question.answers)}")
     if not question.texts:
         raise TreeError(f"{where} must have a text in at least 1 language, has none")
-    _check_unique([answer.slug for answer in question.answers], where, "answer")
     for answer in question.answers:
         _check_answer(answer, where)
+    _check_unique([answer.slug for answer in question.answers], where, "answer")
 
 
 def _check_answer(answer: Answer, where: str) -> None:

@@ -1,0 +1,51 @@
+"""Small files that are either whole or absent, also after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mlcore.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to; it takes the place of `path` when the block ends well.
+
+    The name is unique to the process, so that two workers never share a half-written file.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write `document` as JSON in one step; NaN and infinities are refused (ValueError)."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object at `path`.
+
+    Raises
+    ------
+    ArtefactError
+        When the file is missing, is not JSON, or does not hold an object.
+    """
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{path} must be a JSON file, is not: {error}") from error
+    if not isinstance(document, dict):
+        raise ArtefactError(f"{path} must hold a JSON object, holds {type(document).__name__}")
+    return document

@@ -1,0 +1,1 @@
+"""Votes: tallies, fractions, relevance, posteriors and volunteer weights."""
