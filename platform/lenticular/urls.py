@@ -8,13 +8,15 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
+from lenticular.accounts.urls import account_urls
+from lenticular.classify.services import merge_volunteers
 from lenticular.rounds.urls import websocket_urlpatterns
 
 __all__ = ["urlpatterns", "websocket_urlpatterns"]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("lenticular.classify.urls")),
-    path("accounts/", include("lenticular.accounts.urls")),
+    path("accounts/", include(account_urls(merge=merge_volunteers))),
     path("rounds/", include("lenticular.rounds.urls")),
     path("review/", include("lenticular.review.urls")),
     path("releases/", include("lenticular.releases.urls")),

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from django.db import models
 
 from lenticular.accounts.models import Volunteer
+from lenticular.classifications.querysets import AppendOnlyQuerySet
 from lenticular.common.errors import ConflictError
 from lenticular.subjects.models import Subject
 from lenticular.workflows.models import Workflow, WorkflowVersion
@@ -50,6 +51,8 @@ class Classification(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     metadata = models.JSONField(default=dict, blank=True)
+
+    objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -16,9 +16,10 @@ class QueueEntry(models.Model):
 
     `shuffle` in [0, 1) is drawn once, from a hash, and orders the control panel.
     `in_panel` puts the subject in the control panel for ever. `room` is how many more
-    people may be asked now: the votes wanted, less those received and those out on
-    lease. It falls by one when a lease is granted and rises by one when a lease lapses
-    unanswered, so that a popular subject is never handed to more people than needed.
+    people may be asked now. The invariant, which `rebuild_consensus --check` verifies:
+    ``room = wanted - votes tallied (over all versions) - leases out``. It falls by one
+    when a lease is granted and rises by one when a lease lapses unanswered, so that a
+    popular subject is never handed to more people than needed.
     """
 
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="+")
@@ -26,6 +27,7 @@ class QueueEntry(models.Model):
     shuffle = models.FloatField()
     in_panel = models.BooleanField()
     priority = models.FloatField(default=0.0)
+    wanted = models.PositiveIntegerField()
     room = models.IntegerField()
     is_retired = models.BooleanField(default=False)
     generation = models.PositiveIntegerField(default=0)
@@ -38,16 +40,12 @@ class QueueEntry(models.Model):
         ]
         indexes = [
             models.Index(
-                "workflow",
-                "-priority",
-                "id",
+                fields=["workflow", "-priority", "id"],
                 name="active_queue",
                 condition=Q(in_panel=False, is_retired=False, room__gt=0),
             ),
             models.Index(
-                "workflow",
-                "shuffle",
-                "id",
+                fields=["workflow", "shuffle", "id"],
                 name="control_queue",
                 condition=Q(in_panel=True, is_retired=False, room__gt=0),
             ),

@@ -1,0 +1,108 @@
+"""Writes of users and volunteers."""
+
+from __future__ import annotations
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from lenticular.accounts.models import Role, User, Volunteer
+from lenticular.common.errors import ConflictError, InvalidInputError
+
+
+class AlreadyMergedError(ConflictError):
+    """The volunteer belongs to another account."""
+
+    kind = "already-merged"
+
+
+@transaction.atomic
+def create_user(
+    *, username: str, password: str, role: str = Role.VOLUNTEER, email: str = ""
+) -> User:
+    """Create an account; an admin may use Django's admin site too.
+
+    Raises
+    ------
+    InvalidInputError
+        For a name that is taken or malformed, a weak password, or an unknown role.
+    """
+    user = User(username=username, email=email)
+    _set_role(user, role)
+    try:
+        validate_password(password, user)
+        user.set_password(password)
+        user.full_clean()
+    except ValidationError as error:
+        reasons = " ".join(error.messages)
+        raise InvalidInputError(f"account {username!r} can not be made: {reasons}") from error
+    user.save()
+    return user
+
+
+def _set_role(user: User, role: str) -> None:
+    user.role = role
+    user.is_staff = user.is_superuser = role == Role.ADMIN
+
+
+@transaction.atomic
+def give_role(*, user: User, role: str) -> User:
+    """Change what the user may do; raises InvalidInputError for an unknown role."""
+    if role not in Role.values:
+        raise InvalidInputError(f"role must be one of {', '.join(Role.values)}, is {role!r}")
+    _set_role(user, role)
+    user.save(update_fields=["role", "is_staff", "is_superuser"])
+    return user
+
+
+@transaction.atomic
+def volunteer_of(*, user: User) -> Volunteer:
+    """Return the account's volunteer, made the first time."""
+    return Volunteer.objects.get_or_create(user=user)[0]
+
+
+def create_anonymous_volunteer() -> Volunteer:
+    """Create a volunteer without an account, for one browser."""
+    return Volunteer.objects.create()
+
+
+@transaction.atomic
+def lock_volunteer(*, volunteer: Volunteer) -> Volunteer:
+    """Lock the volunteer, and the one it is merged into; return the one who votes.
+
+    Whoever locks two volunteers locks the anonymous one first, so that posts and merges
+    of one person wait for each other and never for ever.
+    """
+    locked = _lock(volunteer.pk)
+    return _lock(locked.merged_into_id) if locked.merged_into_id else locked
+
+
+def _lock(pk: int) -> Volunteer:
+    return Volunteer.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+@transaction.atomic
+def merge_volunteers(*, anonymous: Volunteer, into: Volunteer) -> Volunteer:
+    """Give what the anonymous volunteer did to the account's one, for ever; idempotent.
+
+    The caller sees to the votes that both gave (`classify.services.merge_volunteers`).
+
+    Raises
+    ------
+    InvalidInputError
+        Where `anonymous` has an account, or `into` has none or is merged itself.
+    AlreadyMergedError
+        Where `anonymous` is merged into another.
+    """
+    anonymous, into = _lock(anonymous.pk), _lock(into.pk)
+    if anonymous.merged_into_id == into.pk:
+        return into
+    if anonymous.merged_into_id is not None:
+        raise AlreadyMergedError(f"volunteer {anonymous.pk} is merged into another already")
+    if anonymous.user_id is not None:
+        raise InvalidInputError(f"anonymous must have no account, is {anonymous}")
+    if into.user_id is None or into.merged_into_id is not None:
+        raise InvalidInputError(f"into must be an account's volunteer, is {into}")
+    anonymous.merged_into = into
+    anonymous.save(update_fields=["merged_into"])
+    return into

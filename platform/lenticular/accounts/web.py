@@ -1,0 +1,63 @@
+"""Who is asking: an account, or a browser known by its signed cookie."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from lenticular.accounts.models import User, Volunteer
+from lenticular.accounts.selectors import canonical
+from lenticular.accounts.services import create_anonymous_volunteer, volunteer_of
+
+COOKIE = "volunteer"
+COOKIE_SALT = "lenticular.volunteer"
+COOKIE_SECONDS = 365 * 24 * 3600
+
+
+def known_volunteer(request: HttpRequest) -> Volunteer | None:
+    """Return who is asking, or None for a browser that has not classified yet."""
+    if isinstance(request.user, User):
+        return volunteer_of(user=request.user)
+    found = cookie_volunteer(request)
+    return canonical(found) if found else None
+
+
+def volunteer_for_request(request: HttpRequest) -> Volunteer:
+    """Return who is asking; a new browser becomes a volunteer (see `remember_volunteer`)."""
+    return known_volunteer(request) or create_anonymous_volunteer()
+
+
+def cookie_volunteer(request: HttpRequest) -> Volunteer | None:
+    """Return the volunteer that the cookie names, merged or not; None for no or a bad cookie."""
+    value = request.get_signed_cookie(
+        COOKIE, default=None, salt=COOKIE_SALT, max_age=COOKIE_SECONDS
+    )
+    if value is None:
+        return None
+    found = Volunteer.objects.filter(key=UUID(value)).select_related("merged_into")
+    return found.first()
+
+
+def remember_volunteer(
+    request: HttpRequest, response: HttpResponseBase, volunteer: Volunteer
+) -> None:
+    """Have an anonymous browser keep who it is for a year; accounts need no cookie."""
+    if isinstance(request.user, User):
+        return
+    response.set_signed_cookie(
+        COOKIE,
+        str(volunteer.key),
+        salt=COOKIE_SALT,
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+
+
+def forget_volunteer(response: HttpResponseBase) -> None:
+    """Have the browser drop its cookie, once an account has taken over."""
+    response.delete_cookie(COOKIE, samesite="Lax")

@@ -1,0 +1,76 @@
+"""Reads of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Coalesce
+
+from lenticular.classifications.models import Classification, Kind
+from lenticular.workflows.models import Workflow, WorkflowVersion
+
+
+def classification_with(*, uuid: UUID) -> Classification | None:
+    """Return the classification that the UUID names, if any."""
+    return Classification.objects.filter(uuid=uuid).first()
+
+
+def votes_of(*, workflow: Workflow) -> QuerySet[Classification]:
+    """Return the workflow's votes, subject by subject, the earliest first."""
+    votes = Classification.objects.filter(workflow=workflow, kind=Kind.VOTE)
+    return votes.order_by("subject_id", "id")
+
+
+class CountedVote(NamedTuple):
+    """A vote that counts: which version was asked, by which arm's choice."""
+
+    subject_id: int
+    person: int
+    version_id: int
+    arm: str
+    selection_probability: float | None
+
+
+def counted_votes(*, workflow: Workflow, subject_ids: Collection[int]) -> Iterator[CountedVote]:
+    """Yield the votes for these subjects that count, subject by subject.
+
+    Of one person's votes for a subject, over all versions, the earliest counts.
+    """
+    votes = votes_of(workflow=workflow).filter(subject__in=subject_ids)
+    rows = votes.annotate(person=Coalesce("volunteer__merged_into_id", "volunteer_id"))
+    heard: set[tuple[int, int]] = set()
+    for row in rows.values_list(*CountedVote._fields).iterator():
+        vote = CountedVote._make(row)
+        if vote[:2] not in heard:
+            heard.add(vote[:2])
+            yield vote
+
+
+def count_people(*, version: WorkflowVersion) -> int:
+    """Return how many people have voted under this version; merged volunteers are one."""
+    votes = votes_of(workflow=version.workflow).filter(version=version)
+    person = Coalesce("volunteer__merged_into_id", "volunteer_id")
+    return votes.aggregate(people=Count(person, distinct=True))["people"]
+
+
+def has_classified(*, workflow: Workflow, subject_id: int, volunteer_ids: Collection[int]) -> bool:
+    """Tell whether any of these volunteers, all one person, has classified the subject."""
+    found = Classification.objects.filter(
+        workflow=workflow, subject=subject_id, volunteer__in=volunteer_ids
+    )
+    return found.exists()
+
+
+def classifications_of(*, volunteer_ids: Collection[int]) -> QuerySet[Classification]:
+    """Return what these volunteers, all one person, have classified, the latest first."""
+    found = Classification.objects.filter(volunteer__in=volunteer_ids)
+    return found.select_related("subject", "workflow", "version").order_by("-id")
+
+
+def last_classification_id(*, workflow: Workflow) -> int:
+    """Return the end of the workflow's log; 0 where it is empty."""
+    found = Classification.objects.filter(workflow=workflow).order_by("-id")
+    return found.values_list("id", flat=True).first() or 0

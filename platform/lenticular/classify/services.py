@@ -1,0 +1,276 @@
+"""The volunteer's writes: the one place that calls log, tally, lease and retirement in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from lenticular.accounts.models import Volunteer
+from lenticular.accounts.selectors import identities
+from lenticular.accounts.services import lock_volunteer
+from lenticular.accounts.services import merge_volunteers as merge_accounts
+from lenticular.classifications.models import Classification, Kind
+from lenticular.classifications.selectors import classification_with, has_classified
+from lenticular.classifications.services import (
+    AlreadyClassifiedError,
+    UuidReusedError,
+    append_classification,
+)
+from lenticular.common.errors import InvalidInputError, LenticularError
+from lenticular.consensus.selectors import retirement_of
+from lenticular.consensus.services import (
+    count_classification,
+    retire_if_due,
+    uncount_duplicates,
+)
+from lenticular.selection.models import Lease
+from lenticular.selection.services import (
+    answer_lease,
+    find_lease,
+    give_back_twice_leased,
+    retire_entry,
+    take_back_vote,
+)
+from lenticular.subjects.models import Subject
+from lenticular.subjects.selectors import get_subject
+from lenticular.workflows.models import WorkflowVersion
+from lenticular.workflows.selectors import get_version
+from mlcore.errors import AnnotationError
+
+MAX_BATCH = 100
+
+Annotations = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+class BadAnnotationsError(InvalidInputError):
+    """The answers are not one complete path through the tree."""
+
+    kind = "bad-annotations"
+
+
+@dataclass(frozen=True)
+class NewClassification:
+    """One classification as a client sends it.
+
+    Attributes
+    ----------
+    uuid
+        Made by the client, once.
+    version_id, subject_id
+        Primary keys of what was asked, of which galaxy.
+    annotations
+        Question to answer, or (question, answer) pairs, in any order.
+    started_at
+        When the volunteer first saw the galaxy; aware.
+    metadata
+        What the client tells of itself, as JSON values.
+    """
+
+    uuid: UUID
+    version_id: int
+    subject_id: int
+    annotations: Annotations
+    started_at: datetime | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A classification in the log; `created` by this call, `retired` whether the subject is."""
+
+    classification: Classification
+    created: bool
+    retired: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one entry of a batch: `recorded`, or the `error` that refused it."""
+
+    uuid: UUID
+    recorded: Recorded | None = None
+    error: LenticularError | None = None
+
+
+@transaction.atomic
+def record_classification(
+    *,
+    volunteer: Volunteer,
+    uuid: UUID,
+    version_id: int,
+    subject_id: int,
+    annotations: Annotations,
+    started_at: datetime | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Recorded:
+    """Record one volunteer's answers about one subject: once, wholly, or not at all.
+
+    A repeated UUID answers as the first did. A subject served before it was retired still
+    takes the vote. The log, the tally, the lease and the retirement change in one
+    transaction, in which the volunteer is locked: one person's posts follow each other.
+
+    Parameters
+    ----------
+    volunteer
+        Whoever posts; the vote is the account's where the volunteer is merged.
+    uuid, version_id, subject_id, annotations, started_at, metadata
+        As in `NewClassification`.
+
+    Raises
+    ------
+    NotFoundError
+        For an unknown version or subject.
+    BadAnnotationsError
+        For answers that the tree does not allow.
+    UuidReusedError
+        Where the UUID names another classification.
+    AlreadyClassifiedError
+        Where the person has classified the subject before.
+    NotServedError
+        Where the subject was never served to the person.
+    InvalidInputError
+        For metadata or a time that breaks a rule.
+    """
+    person = lock_volunteer(volunteer=volunteer)
+    version, subject = get_version(version_id=version_id), get_subject(subject_id=subject_id)
+    path = _path(version, annotations)
+    if first := _first_answer(uuid, person, version, subject, path):
+        return first
+    lease = _unanswered_lease(version, subject, person)
+    classification, created = append_classification(
+        uuid=uuid,
+        version=version,
+        subject=subject,
+        volunteer=person,
+        path=path,
+        arm=lease.arm,
+        selection_probability=lease.selection_probability,
+        started_at=started_at,
+        metadata=metadata,
+    )
+    retired = _count(classification, created=created)
+    return Recorded(classification, created, retired)
+
+
+def _path(version: WorkflowVersion, annotations: Annotations) -> tuple[tuple[str, str], ...]:
+    try:
+        return version.tree.validate(annotations)
+    except AnnotationError as error:
+        raise BadAnnotationsError(str(error)) from error
+
+
+def _first_answer(
+    uuid: UUID,
+    person: Volunteer,
+    version: WorkflowVersion,
+    subject: Subject,
+    path: Sequence[tuple[str, str]],
+) -> Recorded | None:
+    """Return what was recorded under this UUID, if anything was and it says the same."""
+    found = classification_with(uuid=uuid)
+    if found is None:
+        return None
+    same = (found.version_id, found.subject_id, found.annotations) == (
+        version.pk,
+        subject.pk,
+        [list(step) for step in path],
+    )
+    if not same or found.volunteer_id not in identities(person):
+        raise UuidReusedError(f"uuid {uuid} names another classification already")
+    return Recorded(found, created=False, retired=_is_retired(found))
+
+
+def _is_retired(classification: Classification) -> bool:
+    retirement = retirement_of(
+        workflow=classification.workflow, subject_id=classification.subject_id
+    )
+    return retirement is not None
+
+
+def _unanswered_lease(version: WorkflowVersion, subject: Subject, person: Volunteer) -> Lease:
+    workflow = version.workflow
+    if has_classified(
+        workflow=workflow, subject_id=subject.pk, volunteer_ids=identities(person)
+    ):
+        raise AlreadyClassifiedError(f"subject {subject.pk} is classified already")
+    return find_lease(workflow=workflow, subject_id=subject.pk, volunteer=person)
+
+
+def _count(classification: Classification, *, created: bool) -> bool:
+    """Bring tally, lease and retirement up to the log; tell whether the subject is retired."""
+    workflow, subject = classification.workflow, classification.subject
+    if created:
+        tally = count_classification(classification=classification)
+        answer_lease(
+            workflow=workflow, subject_id=subject.pk, volunteer=classification.volunteer
+        )
+        if retire_if_due(workflow=workflow, subject=subject, tally=tally):
+            retire_entry(workflow=workflow, subject_id=subject.pk)
+            return True
+    return _is_retired(classification)
+
+
+def record_classifications(
+    *, volunteer: Volunteer, batch: Iterable[NewClassification]
+) -> list[Outcome]:
+    """Record a batch, each entry by itself: one that is refused does not lose the others.
+
+    Raises
+    ------
+    InvalidInputError
+        For more than `MAX_BATCH` entries; nothing is recorded then.
+    """
+    entries = list(batch)
+    if len(entries) > MAX_BATCH:
+        raise InvalidInputError(f"batch must have at most {MAX_BATCH} entries, has {len(entries)}")
+    return [_record_one(volunteer, entry) for entry in entries]
+
+
+def _record_one(volunteer: Volunteer, entry: NewClassification) -> Outcome:
+    try:
+        recorded = record_classification(
+            volunteer=volunteer,
+            uuid=entry.uuid,
+            version_id=entry.version_id,
+            subject_id=entry.subject_id,
+            annotations=entry.annotations,
+            started_at=entry.started_at,
+            metadata=entry.metadata,
+        )
+    except LenticularError as error:
+        return Outcome(entry.uuid, error=error)
+    return Outcome(entry.uuid, recorded=recorded)
+
+
+def merge_volunteers(*, anonymous: Volunteer, into: Volunteer) -> Volunteer:
+    """Give the anonymous volunteer's work to the account's; idempotent.
+
+    The log keeps every row as it is. Where both voted for a subject, the later vote is
+    uncounted and the subject asked about once more. Afterwards the anonymous volunteer's
+    posts are the account's.
+
+    Raises
+    ------
+    InvalidInputError
+        Where `anonymous` has an account, or `into` has none or is merged itself.
+    AlreadyMergedError
+        Where `anonymous` is merged into another.
+    """
+    with transaction.atomic():
+        merged = lock_volunteer(volunteer=anonymous).pk == into.pk
+        if not merged:
+            lock_volunteer(volunteer=into)
+            for vote in uncount_duplicates(anonymous=anonymous, into=into):
+                take_back_vote(
+                    workflow_id=vote.workflow_id,
+                    subject_id=vote.subject_id,
+                    came_back=vote.came_back,
+                )
+        merge_accounts(anonymous=anonymous, into=into)
+    give_back_twice_leased(volunteer=into)
+    return into

@@ -1,0 +1,1 @@
+"""The machine's turns: retraining rounds, models, predictions, live progress."""

@@ -1,0 +1,170 @@
+"""Rounds, their stages, the models they make and the galaxies they flag."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from lenticular.accounts.models import User
+from lenticular.subjects.models import Subject
+from lenticular.workflows.models import Workflow, WorkflowVersion
+
+STAGES = ("snapshot", "train", "evaluate", "predict", "acquire", "flag", "publish")
+
+
+class RoundState(models.TextChoices):
+    """Where a round stands; pending and running rounds are active."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE_STATES = (RoundState.PENDING, RoundState.RUNNING)
+
+
+class Verdict(models.TextChoices):
+    """What the gate said of the new model."""
+
+    NONE = ""
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    OVERRIDDEN = "overridden"
+
+
+class Round(models.Model):
+    """One retraining round; reproducible from what it records.
+
+    `claimed_by` and `heartbeat_at` tell which worker has it and when that worker was last
+    heard; a running round not heard for LENTICULAR_ROUND_STALL_SECONDS may be taken up by another.
+    """
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="rounds")
+    version = models.ForeignKey(WorkflowVersion, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=RoundState, default=RoundState.PENDING)
+    requested_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    seed = models.BigIntegerField()
+    config = models.JSONField(default=dict)
+    code_version = models.CharField(max_length=80)
+    hardware = models.JSONField(default=dict)
+    catalogue_checksum = models.CharField(max_length=64, blank=True)
+    votes = models.PositiveBigIntegerField(default=0)
+    evaluation = models.JSONField(default=dict)
+    verdict = models.CharField(max_length=10, choices=Verdict, blank=True, default=Verdict.NONE)
+    verdict_reason = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    claimed_by = models.CharField(max_length=120, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "number"], name="one_round_per_number"),
+            models.UniqueConstraint(
+                fields=["workflow"],
+                condition=Q(state__in=("pending", "running")),
+                name="one_active_round_per_workflow",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} round {self.number}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the round is still to do or being done."""
+        return self.state in ACTIVE_STATES
+
+    @property
+    def artefacts(self) -> str:
+        """The folder of the round's files in the artefact store."""
+        return f"rounds/{self.workflow.slug}/{self.number:05d}"
+
+
+class RoundStage(models.Model):
+    """One stage of a round and how far it is."""
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="stages")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=20)
+    progress = models.FloatField(default=0.0)
+    message = models.CharField(max_length=300, blank=True)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["round", "name"], name="one_stage_per_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.progress:.0%}"
+
+
+class TrainedModel(models.Model):
+    """A model that a round made; at most one per workflow is the current one."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="models")
+    round = models.OneToOneField(Round, on_delete=models.PROTECT, related_name="model")
+    artefacts = models.CharField(max_length=200)
+    checksum = models.CharField(max_length=64)
+    origin = models.JSONField(default=dict)
+    is_current = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workflow"], condition=Q(is_current=True), name="one_current_model"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"model of {self.round}"
+
+
+class FlagState(models.TextChoices):
+    """Whether an expert has looked at a flagged galaxy."""
+
+    OPEN = "open"
+    MISLABEL = "mislabel"
+    VOTES_RIGHT = "votes-right"
+    UNSURE = "unsure"
+
+
+class MislabelFlag(models.Model):
+    """A galaxy whose votes surprise the models that never saw them.
+
+    `p_value` is the tail mass of the votes under the predictive, `q_value` its
+    Benjamini-Hochberg adjustment, `observed` and `expected` vote fractions by answer.
+    """
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="flags")
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="+")
+    question = models.CharField(max_length=64)
+    rank = models.PositiveIntegerField()
+    p_value = models.FloatField()
+    q_value = models.FloatField()
+    observed = models.JSONField()
+    expected = models.JSONField()
+    reason = models.TextField()
+    state = models.CharField(max_length=12, choices=FlagState, default=FlagState.OPEN)
+
+    class Meta:
+        ordering = ["rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["round", "subject"], name="flagged_once_per_round"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_id}: {self.reason}"

@@ -1,0 +1,262 @@
+"""Leases: a subject is promised to a volunteer, answered, or given back.
+
+Whoever changes a lease and its queue entry changes the lease first, and one pair per
+transaction, so that nobody waits in a circle.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.utils import timezone
+
+from lenticular.accounts.models import Volunteer
+from lenticular.accounts.selectors import canonical, identities
+from lenticular.classifications.models import Arm, Classification, Kind
+from lenticular.common.errors import ConflictError, InvalidInputError
+from lenticular.selection.drawing import WINDOWS, Candidates, Draw, draws
+from lenticular.selection.models import Lease, LeaseState, QueueEntry
+from lenticular.workflows.models import Workflow
+
+MAX_LEASES = 50
+LAPSED_AT_ONCE = 50
+
+
+class NotServedError(ConflictError):
+    """The subject was never served to the volunteer."""
+
+    kind = "not-served"
+
+
+def lease_subjects(
+    *,
+    workflow: Workflow,
+    volunteer: Volunteer,
+    count: int = 1,
+    rng: random.Random | None = None,
+) -> list[Lease]:
+    """Serve up to `count` subjects: those in hand first, then new ones by the draw rule.
+
+    Never a subject that the volunteer, anonymous past included, has been served or has
+    classified before, and no retired one. Leases that nobody answered in time are given
+    back on the way.
+
+    Parameters
+    ----------
+    workflow
+        A closed one serves nothing.
+    volunteer
+        Whose leases these become; where it is merged, the account's.
+    count
+        From 1 to `MAX_LEASES`.
+    rng
+        Where chance comes from; the system's by default.
+
+    Returns
+    -------
+    list
+        Fewer than `count` where no more is left.
+
+    Raises
+    ------
+    InvalidInputError
+        For a count out of its range.
+    """
+    if not 1 <= count <= MAX_LEASES:
+        raise InvalidInputError(f"count must be from 1 to {MAX_LEASES}, is {count}")
+    if not workflow.is_open:
+        return []
+    now = timezone.now()
+    lapse_leases(now=now, limit=LAPSED_AT_ONCE)
+    volunteer_ids = identities(volunteer)
+    leases = _in_hand(workflow, volunteer_ids, count, now)
+    if len(leases) < count:
+        candidates = find_candidates(workflow, volunteer_ids, count - len(leases))
+        drawn = draws(
+            candidates,
+            gold_share=workflow.gold_share,
+            control_share=workflow.control_share,
+            rng=rng or random.SystemRandom(),
+        )
+        for draw in drawn:
+            lease = _grant(workflow, canonical(volunteer), draw, now)
+            leases += [lease] if lease else []
+            if len(leases) == count:
+                break
+    return leases
+
+
+def _expiry(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.LENTICULAR_LEASE_SECONDS)
+
+
+def _in_hand(
+    workflow: Workflow, volunteer_ids: Collection[int], count: int, now: datetime
+) -> list[Lease]:
+    """Return the leases still out, their time begun anew: a reload shows the same galaxy."""
+    retired = QueueEntry.objects.filter(
+        workflow=workflow, subject=OuterRef("subject"), is_retired=True
+    )
+    out = Lease.objects.filter(
+        workflow=workflow, volunteer__in=volunteer_ids, state=LeaseState.OUT
+    ).exclude(Exists(_log(workflow, volunteer_ids)))
+    asked = out.filter(~Exists(retired) | Q(arm=Arm.GOLD)).order_by("id")
+    # Two volunteers just merged may hold one subject twice.
+    once = {lease.subject_id: lease for lease in asked.select_related("subject")}
+    in_hand = list(once.values())[:count]
+    renewed = Lease.objects.filter(pk__in=[lease.pk for lease in in_hand], state=LeaseState.OUT)
+    if in_hand:
+        renewed.update(expires_at=_expiry(now))
+    for lease in in_hand:
+        lease.expires_at = _expiry(now)
+    return in_hand
+
+
+def find_candidates(workflow: Workflow, volunteer_ids: Collection[int], count: int) -> Candidates:
+    """Return what the volunteer may be served: each arm's window, and `count` beyond it."""
+    unseen = QueueEntry.objects.filter(workflow=workflow).exclude(
+        Exists(_leases(workflow, volunteer_ids))
+    )
+    unseen = unseen.exclude(Exists(_log(workflow, volunteer_ids)))
+    is_open = unseen.filter(is_retired=False, room__gt=0)
+
+    def ids(entries: QuerySet[QueueEntry], arm: Arm) -> list[int]:
+        return list(entries.values_list("subject_id", flat=True)[: WINDOWS[arm] + count])
+
+    return Candidates(
+        gold=ids(_gold(workflow, unseen), Arm.GOLD) if workflow.gold_share else [],
+        control=ids(is_open.filter(in_panel=True).order_by("shuffle", "id"), Arm.CONTROL),
+        active=ids(is_open.filter(in_panel=False).order_by("-priority", "id"), Arm.ACTIVE),
+    )
+
+
+def _gold(workflow: Workflow, entries: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
+    """Return gold-standard entries, retired ones too; the panel keeps to its own arm."""
+    gold = Classification.objects.filter(
+        workflow=workflow, kind=Kind.EXPERT, gold_standard=True, subject=OuterRef("subject")
+    )
+    return entries.filter(Exists(gold), in_panel=False).order_by("subject_id")
+
+
+def _leases(workflow: Workflow, volunteer_ids: Collection[int]) -> QuerySet[Lease]:
+    return Lease.objects.filter(
+        workflow=workflow, volunteer__in=volunteer_ids, subject=OuterRef("subject")
+    )
+
+
+def _log(workflow: Workflow, volunteer_ids: Collection[int]) -> QuerySet[Classification]:
+    return Classification.objects.filter(
+        workflow=workflow, volunteer__in=volunteer_ids, subject=OuterRef("subject")
+    )
+
+
+class _NoRoomError(Exception):
+    """Somebody else took the last room between the look and the claim."""
+
+
+def _grant(workflow: Workflow, volunteer: Volunteer, draw: Draw, now: datetime) -> Lease | None:
+    try:
+        with transaction.atomic():
+            lease = Lease.objects.create(
+                workflow=workflow,
+                subject_id=draw.subject_id,
+                volunteer=volunteer,
+                arm=draw.arm,
+                selection_probability=draw.probability,
+                expires_at=_expiry(now),
+            )
+            _claim_room(workflow, draw)
+    except (IntegrityError, _NoRoomError):
+        return None
+    return lease
+
+
+def _claim_room(workflow: Workflow, draw: Draw) -> None:
+    """Take one room, where there is some; gold subjects are asked about without limit."""
+    entries = QueueEntry.objects.filter(workflow=workflow, subject=draw.subject_id)
+    if draw.arm != Arm.GOLD:
+        entries = entries.filter(room__gt=0, is_retired=False)
+    if not entries.update(room=F("room") - 1):
+        raise _NoRoomError
+
+
+def change_room(*, workflow_id: int, subject_id: int, by: int) -> None:
+    """Add `by` to the room of one entry."""
+    entries = QueueEntry.objects.filter(workflow=workflow_id, subject=subject_id)
+    entries.update(room=F("room") + by)
+
+
+def find_lease(*, workflow: Workflow, subject_id: int, volunteer: Volunteer) -> Lease:
+    """Return the lease under which the person was served the subject, one still out first.
+
+    Raises
+    ------
+    NotServedError
+        Where there is none.
+    """
+    leases = Lease.objects.filter(
+        workflow=workflow, subject=subject_id, volunteer__in=identities(volunteer)
+    )
+    out_first = Case(When(state=LeaseState.OUT, then=0), default=1)
+    found = leases.order_by(out_first, "id").first()
+    if found is None:
+        raise NotServedError(f"subject {subject_id} was not served to this volunteer")
+    return found
+
+
+@transaction.atomic
+def answer_lease(*, workflow: Workflow, subject_id: int, volunteer: Volunteer) -> Lease:
+    """Mark the lease answered, its vote being tallied in the same transaction.
+
+    ``room`` keeps its invariant: a lease out becomes a vote received and room stays; one
+    that lapsed had given its room back, and takes it again.
+
+    Raises
+    ------
+    NotServedError
+        Where the subject was not served to the volunteer.
+    """
+    lease = find_lease(workflow=workflow, subject_id=subject_id, volunteer=volunteer)
+    own = Lease.objects.filter(pk=lease.pk)
+    if own.filter(state=LeaseState.OUT).update(state=LeaseState.ANSWERED):
+        return lease
+    if own.filter(state=LeaseState.LAPSED).update(state=LeaseState.ANSWERED):
+        change_room(workflow_id=workflow.pk, subject_id=subject_id, by=-1)
+    return lease
+
+
+def lapse_leases(*, now: datetime, limit: int) -> int:
+    """Give back the room of up to `limit` leases whose time is over, the oldest first."""
+    over = Lease.objects.filter(state=LeaseState.OUT, expires_at__lt=now).order_by("expires_at")
+    return sum(_give_back(lease) for lease in over[:limit])
+
+
+def give_back_twice_leased(*, volunteer: Volunteer) -> int:
+    """Give back what one person holds twice, as an account and as who was merged into it.
+
+    Returns
+    -------
+    int
+        The leases given back; an answered one is always kept.
+    """
+    volunteer_ids = identities(volunteer)
+    of_person = Lease.objects.filter(volunteer__in=volunteer_ids)
+    kept = of_person.filter(workflow=OuterRef("workflow"), subject=OuterRef("subject"))
+    earlier_or_answered = kept.filter(Q(state=LeaseState.ANSWERED) | Q(pk__lt=OuterRef("pk")))
+    earlier_or_answered = earlier_or_answered.exclude(state=LeaseState.LAPSED)
+    twice = of_person.filter(Exists(earlier_or_answered), state=LeaseState.OUT)
+    return sum(_give_back(lease) for lease in twice.order_by("id"))
+
+
+@transaction.atomic
+def _give_back(lease: Lease) -> int:
+    out = Lease.objects.filter(pk=lease.pk, state=LeaseState.OUT)
+    lapsed = out.update(state=LeaseState.LAPSED)
+    if lapsed:
+        change_room(workflow_id=lease.workflow_id, subject_id=lease.subject_id, by=1)
+    return lapsed

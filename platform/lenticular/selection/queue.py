@@ -1,0 +1,257 @@
+"""The queue: filled from subject sets, ordered by rounds, checked against tallies and leases.
+
+Whoever changes many entries in one transaction takes the workflow's lock first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from lenticular.consensus.models import Retirement, Tally
+from lenticular.consensus.services import Difference
+from lenticular.selection.models import Lease, LeaseState, QueueEntry
+from lenticular.subjects.models import Subject
+from lenticular.workflows.models import Workflow
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """What a round says of one subject.
+
+    Attributes
+    ----------
+    subject_id
+        A subject in the queue; others are passed over.
+    priority
+        The active arm serves high ones first.
+    votes_wanted
+        How many more votes, beyond those received; at least 0.
+    top_answer
+        The model's likeliest answer, as a label column.
+    """
+
+    subject_id: int
+    priority: float
+    votes_wanted: int
+    top_answer: str = ""
+
+
+def shuffle_of(*, workflow: str, survey: str, external_id: str) -> float:
+    """Return the subject's place in [0, 1), the same on every machine: a hash of its names."""
+    digest = hashlib.sha256(f"{workflow}:{survey}:{external_id}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def fill_queue(*, workflow: Workflow) -> int:
+    """Add the subjects of the workflow's sets that are not queued; return how many."""
+    added, after = 0, 0
+    while True:
+        with transaction.atomic():
+            _lock(workflow)
+            subjects = _unqueued(workflow, after)
+            QueueEntry.objects.bulk_create([_entry(workflow, subject) for subject in subjects])
+        if not subjects:
+            return added
+        added, after = added + len(subjects), subjects[-1].pk
+
+
+def _lock(workflow: Workflow) -> None:
+    Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
+
+
+def _unqueued(workflow: Workflow, after: int) -> list[Subject]:
+    through = workflow.subject_sets.through.objects.filter(workflow=workflow)
+    member = Subject.subject_sets.through.objects.filter(
+        subject=OuterRef("pk"), subjectset__in=through.values("subjectset")
+    )
+    queued = QueueEntry.objects.filter(workflow=workflow, subject=OuterRef("pk"))
+    wanted = Subject.objects.filter(Exists(member), ~Exists(queued), pk__gt=after)
+    return list(wanted.select_related("survey").order_by("pk")[:CHUNK])
+
+
+def _entry(workflow: Workflow, subject: Subject) -> QueueEntry:
+    shuffle = shuffle_of(
+        workflow=workflow.slug, survey=subject.survey.slug, external_id=subject.external_id
+    )
+    return QueueEntry(
+        workflow=workflow,
+        subject=subject,
+        shuffle=shuffle,
+        in_panel=shuffle < workflow.control_panel,
+        priority=shuffle,
+        wanted=workflow.retirement_votes,
+        room=workflow.retirement_votes,
+    )
+
+
+@transaction.atomic
+def publish_queue(*, workflow: Workflow, generation: int, rows: Iterable[QueueRow]) -> int:
+    """Give entries the priorities of a round, all at once or not at all.
+
+    Entries that `rows` leaves out stay as they are. A control panel entry keeps the votes
+    it was meant to get: which of its subjects get votes must not depend on a model.
+
+    Returns
+    -------
+    int
+        The number of entries changed.
+    """
+    _lock(workflow)
+    changed = 0
+    for chunk in _chunks(rows):
+        by_subject = {row.subject_id: row for row in chunk}
+        entries = _locked_entries(workflow, by_subject)
+        for entry, standing in entries:
+            row = by_subject[entry.subject_id]
+            entry.priority, entry.top_answer = row.priority, row.top_answer
+            entry.generation = generation
+            if not entry.in_panel:
+                entry.wanted = standing.received + row.votes_wanted
+                entry.room = row.votes_wanted - standing.out
+        _store(entry for entry, _ in entries)
+        changed += len(entries)
+    return changed
+
+
+@transaction.atomic
+def reopen_queue(*, workflow: Workflow) -> int:
+    """Ask anew about subjects half done under an earlier version; return how many changed.
+
+    Every subject that is not retired gets room for the votes that its tally under the
+    current version still lacks.
+    """
+    _lock(workflow)
+    changed, after = 0, 0
+    while subject_ids := _open_subjects(workflow, after):
+        reopened = []
+        for entry, standing in _locked_entries(workflow, subject_ids):
+            lacking = max(0, workflow.retirement_votes - standing.current)
+            wanted, room = standing.received + lacking, lacking - standing.out
+            if (entry.wanted, entry.room) != (wanted, room):
+                entry.wanted, entry.room = wanted, room
+                reopened.append(entry)
+        _store(reopened)
+        changed, after = changed + len(reopened), subject_ids[-1]
+    return changed
+
+
+def _open_subjects(workflow: Workflow, after: int) -> list[int]:
+    entries = QueueEntry.objects.filter(
+        workflow=workflow, is_retired=False, subject__gt=after
+    ).order_by("subject_id")
+    return list(entries.values_list("subject_id", flat=True)[:CHUNK])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a queued subject: votes over all versions, on the current one, leases."""
+
+    received: int
+    current: int
+    out: int
+
+
+def _locked_entries(
+    workflow: Workflow, subject_ids: Iterable[int]
+) -> list[tuple[QueueEntry, Standing]]:
+    """Lock the entries, then read votes and leases at one moment.
+
+    A vote or lease on its way changes ``room`` by what it adds or takes, before or after
+    us: either way the invariant holds.
+    """
+    entries = QueueEntry.objects.filter(workflow=workflow, subject__in=list(subject_ids))
+    locked = list(entries.select_for_update(no_key=True).order_by("id"))
+    rows = _with_standing(entries, workflow).values_list("pk", "received", "current", "out")
+    standing = {pk: Standing(*numbers) for pk, *numbers in rows}
+    return [(entry, standing[entry.pk]) for entry in locked]
+
+
+def _with_standing(entries: QuerySet[QueueEntry], workflow: Workflow) -> QuerySet[Any]:
+    tallies = Tally.objects.filter(subject=OuterRef("subject")).order_by().values("subject")
+    votes = tallies.annotate(n=Sum("classifications")).values("n")
+    leases = Lease.objects.filter(
+        workflow=workflow, subject=OuterRef("subject"), state=LeaseState.OUT
+    )
+    out = leases.order_by().values("subject").annotate(n=Count("id")).values("n")
+    return entries.annotate(
+        received=Coalesce(Subquery(votes.filter(version__workflow=workflow)), 0),
+        current=Coalesce(Subquery(votes.filter(version=workflow.current_version_id)), 0),
+        out=Coalesce(Subquery(out), 0),
+    )
+
+
+def _store(entries: Iterable[QueueEntry]) -> None:
+    """Write back entries that are there, in one statement per chunk."""
+    QueueEntry.objects.bulk_create(
+        entries,
+        update_conflicts=True,
+        unique_fields=["workflow", "subject"],
+        update_fields=["priority", "top_answer", "generation", "wanted", "room"],
+    )
+
+
+def _chunks(rows: Iterable[QueueRow]) -> Iterator[list[QueueRow]]:
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, CHUNK)):
+        yield chunk
+
+
+def retire_entry(*, workflow: Workflow, subject_id: int) -> None:
+    """Serve the subject no more; idempotent."""
+    QueueEntry.objects.filter(workflow=workflow, subject=subject_id).update(is_retired=True)
+
+
+@transaction.atomic
+def take_back_vote(*, workflow_id: int, subject_id: int, came_back: bool) -> None:
+    """Make room for the vote that was uncounted; serve the subject again where it came back."""
+    entries = QueueEntry.objects.filter(workflow=workflow_id, subject=subject_id)
+    entries.update(room=F("room") + 1)
+    if came_back:
+        entries.update(is_retired=False)
+
+
+def find_queue_differences(*, workflow: Workflow) -> Iterator[Difference]:
+    """Yield entries whose room or retirement is not what tallies and leases say; streamed."""
+    retired = Retirement.objects.filter(workflow=workflow, subject=OuterRef("subject"))
+    entries = QueueEntry.objects.filter(workflow=workflow)
+    rows = (
+        _with_standing(entries, workflow)
+        .annotate(due_room=F("wanted") - F("received") - F("out"), due=Exists(retired))
+        .filter(~Q(room=F("due_room")) | ~Q(is_retired=F("due")))
+        .order_by("subject_id")
+        .values_list("subject_id", "room", "due_room", "is_retired", "due")
+    )
+    for subject_id, room, due_room, is_retired, due in rows.iterator(chunk_size=CHUNK):
+        if room != due_room:
+            yield Difference(subject_id, "room", room, due_room)
+        if is_retired != due:
+            yield Difference(subject_id, "retirement in the queue", is_retired, due)
+
+
+def rebuild_queue(*, workflow: Workflow, check: bool) -> list[Difference]:
+    """Compare the queue with tallies and leases; without `check`, mend what differs."""
+    found = list(find_queue_differences(workflow=workflow))
+    if not check:
+        for subject_id in dict.fromkeys(difference.subject_id for difference in found):
+            _mend(workflow, subject_id)
+    return found
+
+
+@transaction.atomic
+def _mend(workflow: Workflow, subject_id: int) -> None:
+    for entry, standing in _locked_entries(workflow, [subject_id]):
+        entry.room = entry.wanted - standing.received - standing.out
+        entry.is_retired = Retirement.objects.filter(
+            workflow=workflow, subject=subject_id
+        ).exists()
+        entry.save(update_fields=["room", "is_retired"])

@@ -1,0 +1,37 @@
+"""Writes of the queue and its leases; see `queue`, `leasing`, and `drawing` for the draw rule."""
+
+from lenticular.selection.leasing import (
+    NotServedError,
+    answer_lease,
+    find_lease,
+    give_back_twice_leased,
+    lapse_leases,
+    lease_subjects,
+)
+from lenticular.selection.queue import (
+    QueueRow,
+    fill_queue,
+    find_queue_differences,
+    publish_queue,
+    rebuild_queue,
+    reopen_queue,
+    retire_entry,
+    take_back_vote,
+)
+
+__all__ = [
+    "NotServedError",
+    "QueueRow",
+    "answer_lease",
+    "fill_queue",
+    "find_lease",
+    "find_queue_differences",
+    "give_back_twice_leased",
+    "lapse_leases",
+    "lease_subjects",
+    "publish_queue",
+    "rebuild_queue",
+    "reopen_queue",
+    "retire_entry",
+    "take_back_vote",
+]
