@@ -116,11 +116,20 @@ def wait_until_served(stack: Stack, address: str, *, seconds: float = 60.0) -> N
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         stack.check()
-        with contextlib.suppress(OSError, urllib.error.URLError):
-            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310  (our own address)
+        if _answers(address):
             return
         time.sleep(POLL_SECONDS)
     raise ProcessError(f"{address} must answer within {seconds:g} seconds, does not")
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(address, timeout=5).close()  # noqa: S310  (our own address)
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False
+    return True
 
 
 def start_web(stack: Stack, *, host: str, port: int) -> str:
