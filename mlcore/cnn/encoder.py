@@ -1,0 +1,131 @@
+"""Image encoders by name: any timm architecture, or Zoobot's published weights."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import timm
+from huggingface_hub import constants as hub
+
+from mlcore.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+_HUB_PREFIX: Final = "hf_hub:"
+_CONNECT_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True)
+class EncoderOrigin:
+    """Where an encoder's weights come from; kept in the round's record.
+
+    Attributes
+    ----------
+    name
+        As it was asked for.
+    source
+        ``hub`` (published weights), ``scratch`` (random) or ``pretrained-here``
+        (self-supervised on the survey's own images).
+    reason
+        One line for a person.
+    """
+
+    name: str
+    source: Literal["hub", "scratch", "pretrained-here"]
+    reason: str
+
+
+def make_encoder(name: str, *, channels: int = 3) -> tuple[torch.nn.Module, EncoderOrigin]:
+    """Return an encoder that turns (n, channels, h, w) into (n, D) features, and its origin.
+
+    Parameters
+    ----------
+    name
+        A timm architecture, made with random weights from torch's global seed; or
+        ``hf_hub:mwalmsley/zoobot-encoder-<architecture>``, fetched from the hub (or its
+        local cache). Where the hub cannot be reached, the same architecture is made with
+        random weights, and the origin says so.
+    channels
+        Planes of the images, at least 1.
+
+    Raises
+    ------
+    InvalidInputError
+        For a name that timm does not know, or `channels` below 1.
+    """
+    if channels < 1:
+        raise InvalidInputError(f"channels must be at least 1, is {channels}")
+    if not name.startswith(_HUB_PREFIX):
+        origin = EncoderOrigin(name, "scratch", "random weights, as the name asks")
+        return _from_scratch(name, name, channels), origin
+    return _from_hub(name, channels)
+
+
+def architecture_of(name: str) -> str:
+    """Return the timm architecture of `name`, a hub name's last part included."""
+    if not name.startswith(_HUB_PREFIX):
+        return name
+    last = name.removeprefix(_HUB_PREFIX).rsplit("/", maxsplit=1)[-1]
+    return last.removeprefix("zoobot-encoder-").removeprefix("greyscale-")
+
+
+def _from_scratch(name: str, architecture: str, channels: int) -> torch.nn.Module:
+    if not timm.is_model(architecture):
+        raise InvalidInputError(f"encoder must be an architecture that timm knows, is {name!r}")
+    model = timm.create_model(architecture, pretrained=False, num_classes=0, in_chans=channels)
+    return _with_true_width(model)
+
+
+def _with_true_width(model: Any) -> torch.nn.Module:
+    # MobileNets and some others pool through a wider layer than `num_features` says, which
+    # is where Zoobot reads the width of its head.
+    model.num_features = getattr(model, "head_hidden_size", model.num_features)
+    encoder: torch.nn.Module = model
+    return encoder
+
+
+def _from_hub(name: str, channels: int) -> tuple[torch.nn.Module, EncoderOrigin]:
+    try:
+        with _offline_unless_reachable():
+            model = timm.create_model(name, pretrained=True, num_classes=0, in_chans=channels)
+    # The hub's client raises a score of unrelated types, all of which mean "no weights".
+    except Exception as error:  # noqa: BLE001
+        reason = f"the hub gave no weights ({type(error).__name__}): trained from scratch instead"
+        encoder = _from_scratch(name, architecture_of(name), channels)
+        return encoder, EncoderOrigin(name, "scratch", reason)
+    origin = EncoderOrigin(name, "hub", "published weights from the hub or its cache")
+    return _with_true_width(model), origin
+
+
+@contextmanager
+def _offline_unless_reachable() -> Iterator[None]:
+    """Let the hub's client use only its cache where the hub does not answer at once.
+
+    The client itself retries for minutes.
+    """
+    before = hub.HF_HUB_OFFLINE
+    hub.HF_HUB_OFFLINE = before or not _hub_answers()
+    try:
+        yield
+    finally:
+        hub.HF_HUB_OFFLINE = before
+
+
+def _hub_answers() -> bool:
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        return True
+    address = urlsplit(hub.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        with socket.create_connection((address.hostname or "", port), _CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,138 @@
+"""A trained network as data: safetensors for the weights, JSON for the rest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from mlcore.cnn.config import TrainConfig
+from mlcore.cnn.encoder import EncoderOrigin, architecture_of, make_encoder
+from mlcore.cnn.network import TreeNetwork
+from mlcore.errors import ArtefactError, InvalidInputError
+from mlcore.files import read_json, replacing, write_json
+from mlcore.tree import DecisionTree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+_FORMAT = 1
+_WEIGHTS = "weights.safetensors"
+_DESCRIPTION = "model.json"
+
+
+@dataclass(frozen=True)
+class CnnModel:
+    """A network with all that is needed to use it and to say where it came from.
+
+    Attributes
+    ----------
+    network
+        Encoder and Dirichlet head, in evaluation mode.
+    tree, config
+        What it was trained for, and how.
+    origin
+        Where the encoder's weights came from.
+    history
+        Losses per epoch, ``{"epoch", "train_loss", "val_loss"}``; the last is None
+        without a validation split.
+    """
+
+    network: TreeNetwork
+    tree: DecisionTree
+    config: TrainConfig
+    origin: EncoderOrigin
+    history: Sequence[Mapping[str, float | int | None]] = field(default_factory=tuple)
+
+    def save(self, directory: Path) -> None:
+        """Write ``weights.safetensors``, then ``model.json``, which says it is whole."""
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / _DESCRIPTION).unlink(missing_ok=True)
+        save_weights(self.network, directory / _WEIGHTS)
+        description = {
+            "format": _FORMAT,
+            "weights_sha256": file_sha256(directory / _WEIGHTS),
+            "tree": self.tree.to_dict(),
+            "config": self.config.to_dict(),
+            "origin": asdict(self.origin),
+            "history": [dict(epoch) for epoch in self.history],
+        }
+        write_json(directory / _DESCRIPTION, description)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Return the model in `directory`; nothing in it is executed.
+
+        Raises
+        ------
+        ArtefactError
+            When a file is missing, damaged, of another format, or does not fit the others.
+        """
+        description = read_json(directory / _DESCRIPTION)
+        _check(description, directory)
+        try:
+            tree = DecisionTree.from_dict(description["tree"])
+            config = TrainConfig.from_dict(description["config"])
+            origin = EncoderOrigin(**description["origin"])
+            network = _blank_network(tree, config)
+        except (KeyError, TypeError, InvalidInputError) as error:
+            raise ArtefactError(f"{directory} must hold a model, is damaged: {error}") from error
+        load_weights(network, directory / _WEIGHTS)
+        network.eval()
+        return cls(network, tree, config, origin, tuple(description.get("history", ())))
+
+
+def _blank_network(tree: DecisionTree, config: TrainConfig) -> TreeNetwork:
+    # Its random weights are overwritten; the caller's random numbers must not notice.
+    with torch.random.fork_rng(devices=[]):
+        return TreeNetwork(make_encoder(architecture_of(config.encoder))[0], tree, config)
+
+
+def _check(description: Mapping[str, Any], directory: Path) -> None:
+    if description.get("format") != _FORMAT:
+        found = description.get("format")
+        raise ArtefactError(f"{directory} must hold a model of format {_FORMAT}, has {found!r}")
+    if file_sha256(directory / _WEIGHTS) != description.get("weights_sha256"):
+        raise ArtefactError(f"{directory / _WEIGHTS} must have the recorded sha256, has another")
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes; raises ArtefactError where there is no file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtefactError(f"{path} must be readable: {error}") from error
+
+
+def save_weights(module: torch.nn.Module, path: Path) -> None:
+    """Write a module's state as safetensors, in one step."""
+    # Channels-last and shared storage are not for disk.
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _state(module).items()}
+    with replacing(path) as partial:
+        save_file(tensors, partial)
+
+
+def load_weights(module: torch.nn.Module, path: Path) -> None:
+    """Fill a module from safetensors.
+
+    Raises
+    ------
+    ArtefactError
+        When the file is missing, damaged, or holds other tensors than the module has.
+    """
+    try:
+        tensors = load_file(path)
+        module.load_state_dict(tensors)
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        raise ArtefactError(f"{path} must hold this network's weights: {error}") from error
+
+
+def _state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return dict(module.state_dict())

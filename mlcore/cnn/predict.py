@@ -1,0 +1,108 @@
+"""Concentrations and representations of galaxies, averaged over how they lie on the sky."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mlcore.cnn.dataset import dihedral_views, to_tensor
+from mlcore.cnn.operators import best_device
+from mlcore.cnn.train import check_cache, check_rows
+from mlcore.errors import InvalidInputError
+from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlcore.cnn.model import CnnModel
+    from mlcore.images import ImageCache
+
+_STAGE = "predict"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says of n galaxies.
+
+    Attributes
+    ----------
+    concentrations
+        Dirichlet concentrations, float32, shape (n, A), all above 1.
+    representations
+        The encoder's features, float32, shape (n, D).
+    """
+
+    concentrations: NDArray[np.float32]
+    representations: NDArray[np.float32]
+
+
+def predict(
+    model: CnnModel,
+    cache: ImageCache,
+    rows: NDArray[np.intp],
+    *,
+    batch_size: int | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Predictions:
+    """Predict some rows of the cache.
+
+    Each galaxy is seen in `model.config.average_views` ways; of a flipped view the
+    answers change columns by `tree.mirror`. The averages are geometric for
+    concentrations and arithmetic for representations.
+
+    Parameters
+    ----------
+    model, cache
+        The cache has the size and crop of the model's settings.
+    rows
+        Shape (n,); none gives arrays of no rows.
+    batch_size
+        Galaxies at a time; None takes the settings' `predict_batch_size`.
+
+    Raises
+    ------
+    InvalidInputError
+        For rows outside the cache, a cache of another size, or a batch below 1.
+    CancelledError
+        After `should_stop` said so.
+    """
+    check_cache(cache, model.config)
+    rows = check_rows(rows, cache)
+    size = model.config.predict_batch_size if batch_size is None else batch_size
+    if size < 1:
+        raise InvalidInputError(f"batch_size must be at least 1, is {size}")
+    found = Predictions(
+        np.empty((len(rows), len(model.tree.label_cols)), np.float32),
+        np.empty((len(rows), int(model.network.encoder_dim)), np.float32),
+    )
+    for start in range(0, len(rows), size):
+        stop_if_asked(should_stop, _STAGE)
+        part = slice(start, start + size)
+        answers, features = _predict_batch(model, to_tensor(cache.images[rows[part]]))
+        found.concentrations[part], found.representations[part] = answers, features
+        done = min(start + size, len(rows))
+        report(on_progress, _STAGE, done / len(rows), f"{done} of {len(rows)} galaxies predicted")
+    return found
+
+
+@torch.inference_mode()
+def _predict_batch(
+    model: CnnModel, images: torch.Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    device = best_device()
+    network, views = model.network.eval().to(device), model.config.average_views
+    mirror = torch.from_numpy(np.array(model.tree.mirror)).to(device)
+    answers, features = [], []
+    for view, flipped in dihedral_views(images.to(device), views):
+        representation = network.encoder(view)
+        answer = network.head(representation)
+        answers.append(answer[:, mirror] if flipped else answer)
+        features.append(representation)
+    # Of concentrations the geometric mean: a view that is sure of "not this" then counts.
+    concentrations: NDArray[np.float32] = torch.stack(answers).log().mean(dim=0).exp().cpu().numpy()
+    representations: NDArray[np.float32] = torch.stack(features).mean(dim=0).cpu().numpy()
+    return concentrations, representations

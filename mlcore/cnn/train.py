@@ -1,0 +1,313 @@
+"""Training on votes through Zoobot and Lightning; a killed training goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches
+from mlcore.cnn.encoder import EncoderOrigin, make_encoder
+from mlcore.cnn.loss import check_counts
+from mlcore.cnn.model import CnnModel, file_sha256, load_weights
+from mlcore.cnn.network import TreeNetwork
+from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
+from mlcore.files import read_json, write_json
+from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from mlcore.cnn.config import TrainConfig
+    from mlcore.images import ImageCache
+    from mlcore.tree import DecisionTree
+
+_STAGE = "train"
+_VAL_LOSS = "finetuning/val_loss"
+# Fewer held-out galaxies than this say nothing about when to stop.
+_LEAST_VALIDATION = 10
+
+
+def train(
+    cache: ImageCache,
+    rows: NDArray[np.intp],
+    counts: NDArray[np.float64],
+    tree: DecisionTree,
+    config: TrainConfig,
+    *,
+    directory: Path,
+    seed: int,
+    start_from: Path | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> CnnModel:
+    """Train `FinetuneableZoobotTree` on the votes of some galaxies.
+
+    Parameters
+    ----------
+    cache
+        Images, of `config.image_size` and `config.crop_fraction`.
+    rows
+        Rows of the cache, shape (n,).
+    counts
+        Their votes, shape (n, A); weighted votes are allowed. Galaxies without any vote
+        are left out. One class alone, or three galaxies, are trained on as they are; a
+        validation split of fewer than 10 galaxies is not made.
+    tree, config
+        What for, and how.
+    directory
+        Keeps the state of an unfinished training and, under ``model``, the finished one,
+        which a second call with the same arguments returns.
+    seed
+        Of initialisation, draws and dropout: on one machine the result is the same.
+    start_from
+        An encoder from `mlcore.cnn.pretrain.pretrain`.
+
+    Raises
+    ------
+    NotEnoughVotesError
+        When no galaxy has a vote.
+    InvalidInputError
+        For shapes that differ, counts that are negative or not finite, rows outside the
+        cache, or a cache of another size.
+    ArtefactError
+        When `start_from` does not hold this encoder.
+    CancelledError
+        After `should_stop` said so; finished epochs stay on disk.
+    """
+    galaxies = _voted(cache, rows, counts, tree, config)
+    task = _Task(galaxies, config, directory, seed, start_from)
+    if not task.is_finished():
+        task.discard_other_work()
+        with _as_a_guest(), torch.random.fork_rng(devices=[]):
+            model = _fit(task, on_progress, should_stop)
+        model.save(directory / "model")
+        shutil.rmtree(task.checkpoints, ignore_errors=True)
+    return CnnModel.load(directory / "model")
+
+
+@dataclass(frozen=True)
+class _Task:
+    galaxies: LabelledGalaxies
+    config: TrainConfig
+    directory: Path
+    seed: int
+    start_from: Path | None
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.directory / "checkpoints"
+
+    def key(self) -> str:
+        """Name everything that the result depends on."""
+        galaxies = self.galaxies
+        weights = file_sha256(self.start_from) if self.start_from else None
+        named = [galaxies.tree.checksum, self.config.to_dict(), self.seed, weights]
+        named.append([galaxies.cache.ids[row] for row in galaxies.rows])
+        digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(galaxies.counts, dtype=np.float64).tobytes())
+        return digest.hexdigest()
+
+    def _is_ours(self) -> bool:
+        try:
+            return read_json(self.directory / "training.json").get("key") == self.key()
+        except ArtefactError:
+            return False
+
+    def is_finished(self) -> bool:
+        try:
+            CnnModel.load(self.directory / "model")
+        except ArtefactError:
+            return False
+        return self._is_ours()
+
+    def discard_other_work(self) -> None:
+        if not self._is_ours():
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+            shutil.rmtree(self.directory / "model", ignore_errors=True)
+            self.directory.mkdir(parents=True, exist_ok=True)
+            write_json(self.directory / "training.json", {"key": self.key()})
+
+
+def _voted(
+    cache: ImageCache,
+    rows: NDArray[np.intp],
+    counts: NDArray[np.float64],
+    tree: DecisionTree,
+    config: TrainConfig,
+) -> LabelledGalaxies:
+    check_cache(cache, config)
+    counts, rows = check_counts(counts, tree), check_rows(rows, cache)
+    if len(rows) != len(counts):
+        raise InvalidInputError(f"rows must be as many as counts ({len(counts)}), are {len(rows)}")
+    voted = counts.sum(axis=1) > 0
+    if not voted.any():
+        raise NotEnoughVotesError(f"counts must have a galaxy with votes, none of {len(rows)} has")
+    return LabelledGalaxies(cache, rows[voted], counts[voted], tree)
+
+
+def check_cache(cache: ImageCache, config: TrainConfig) -> None:
+    """Raise InvalidInputError unless the cache has the size and crop of `config`."""
+    asked, found = (config.image_size, config.crop_fraction), (cache.size, cache.crop_fraction)
+    if asked != found:
+        raise InvalidInputError(f"cache must have (size, crop_fraction) {asked}, has {found}")
+
+
+def check_rows(rows: NDArray[np.intp], cache: ImageCache) -> NDArray[np.intp]:
+    """Return rows as an integer array, shape (n,); InvalidInputError outside the cache."""
+    rows = np.asarray(rows, dtype=np.intp).reshape(-1)
+    outside = rows[(rows < 0) | (rows >= len(cache))]
+    if len(outside):
+        raise InvalidInputError(f"rows must be in [0, {len(cache)}), one is {outside[0]}")
+    return rows
+
+
+def _fit(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> CnnModel:
+    torch.manual_seed(task.seed)
+    network, origin = _start(task)
+    training, validation = _split(task)
+    batches = TrainingBatches(training, task.config, task.seed)
+    watch = _Watch(task, batches, on_progress, should_stop)
+    trainer = _trainer(task, watch, validates=validation is not None)
+    last = task.checkpoints / "last.ckpt"
+    trainer.fit(
+        network,
+        batches,
+        PlainBatches(validation, task.config.predict_batch_size) if validation else None,
+        ckpt_path=last if last.is_file() else None,
+        weights_only=True,
+    )
+    _take_best(network, trainer)
+    return CnnModel(network.eval(), training.tree, task.config, origin, tuple(watch.history))
+
+
+def _start(task: _Task) -> tuple[TreeNetwork, EncoderOrigin]:
+    encoder, origin = make_encoder(task.config.encoder)
+    if task.start_from is not None:
+        load_weights(encoder, task.start_from)
+        reason = "self-supervised on the survey's own images"
+        origin = replace(origin, source="pretrained-here", reason=reason)
+    return TreeNetwork(encoder, task.galaxies.tree, task.config), origin
+
+
+def _split(task: _Task) -> tuple[LabelledGalaxies, LabelledGalaxies | None]:
+    galaxies, held_out = (
+        task.galaxies,
+        int(len(task.galaxies.rows) * task.config.validation_fraction),
+    )
+    if held_out < _LEAST_VALIDATION:
+        return galaxies, None
+    order = np.random.default_rng(task.seed).permutation(len(galaxies.rows))
+    return _some(galaxies, np.sort(order[held_out:])), _some(galaxies, np.sort(order[:held_out]))
+
+
+def _some(galaxies: LabelledGalaxies, places: NDArray[np.intp]) -> LabelledGalaxies:
+    return replace(galaxies, rows=galaxies.rows[places], counts=galaxies.counts[places])
+
+
+def _trainer(task: _Task, watch: _Watch, *, validates: bool) -> lightning.Trainer:
+    last = ModelCheckpoint(
+        task.checkpoints, filename="last", enable_version_counter=False, save_top_k=1
+    )
+    callbacks: list[Callback] = [watch, last]
+    if validates:
+        best = ModelCheckpoint(
+            task.checkpoints,
+            filename="best",
+            monitor=_VAL_LOSS,
+            enable_version_counter=False,
+            save_weights_only=True,
+        )
+        callbacks += [EarlyStopping(_VAL_LOSS, patience=task.config.patience), best]
+    return lightning.Trainer(
+        max_epochs=task.config.epochs,
+        devices=1,
+        deterministic="warn",
+        logger=False,
+        callbacks=callbacks,
+        default_root_dir=task.directory,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def _take_best(network: TreeNetwork, trainer: lightning.Trainer) -> None:
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor and callback.best_model_path:
+            state = torch.load(callback.best_model_path, weights_only=True)["state_dict"]
+            network.load_state_dict(state)
+
+
+class _Watch(Callback):
+    """Reports, stops on request, and gives every epoch a seed of its own."""
+
+    def __init__(
+        self,
+        task: _Task,
+        batches: TrainingBatches,
+        on_progress: OnProgress | None,
+        should_stop: ShouldStop | None,
+    ) -> None:
+        self._task, self._batches = task, batches
+        self._on_progress, self._should_stop = on_progress, should_stop
+        self.history: list[dict[str, float | int | None]] = []
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+        torch.manual_seed(self._task.seed * 100_003 + trainer.current_epoch)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        stop_if_asked(self._should_stop, _STAGE)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        done, of = trainer.current_epoch + 1, self._task.config.epochs
+        losses = {
+            name: float(trainer.callback_metrics[f"finetuning/{name}"])
+            for name in ("train_loss", "val_loss")
+            if f"finetuning/{name}" in trainer.callback_metrics
+        }
+        self.history.append({"epoch": done, "val_loss": None, **losses})
+        self._batches.epoch = done
+        said = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+        report(self._on_progress, _STAGE, done / of, f"epoch {done} of {of}: {said}")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history = list(state_dict["history"])
+        self._batches.epoch = len(self.history)
+
+
+@contextmanager
+def _as_a_guest() -> Iterator[None]:
+    """Keep Lightning's remarks and advice out of the log, and its switches to itself."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PossibleUserWarning)
+            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            warnings.filterwarnings("ignore", "Checkpoint directory .* not empty", UserWarning)
+            yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

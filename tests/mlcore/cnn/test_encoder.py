@@ -1,0 +1,111 @@
+"""Encoders by name, with and without the hub."""
+
+import socket
+
+import pytest
+import timm
+import torch
+
+from mlcore.cnn import encoder as module
+from mlcore.cnn.encoder import architecture_of, make_encoder
+from mlcore.errors import InvalidInputError
+
+HUB = "hf_hub:mwalmsley/zoobot-encoder-convnext_atto"
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_convnext", "mobilenetv4_conv_small_035"])
+def test_any_timm_name_makes_features_as_wide_as_it_says(name):
+    encoder, origin = make_encoder(name)
+    assert encoder(torch.zeros(2, 3, 32, 32)).shape == (2, encoder.num_features)
+    assert (origin.name, origin.source) == (name, "scratch")
+
+
+def test_takes_images_of_other_planes():
+    encoder, _ = make_encoder("test_resnet", channels=5)
+    assert encoder(torch.zeros(2, 5, 32, 32)).shape[0] == 2
+
+
+def test_weights_follow_the_seed():
+    def first_weight():
+        torch.manual_seed(3)
+        return next(make_encoder("test_resnet")[0].parameters())
+
+    assert torch.equal(first_weight(), first_weight())
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(InvalidInputError, match="encoder must be an architecture that timm knows"):
+        make_encoder("resnet_of_tomorrow")
+
+
+def test_no_planes_are_refused():
+    with pytest.raises(InvalidInputError, match="channels must be at least 1, is 0"):
+        make_encoder("test_resnet", channels=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        ("resnet18", "resnet18"),
+        (HUB, "convnext_atto"),
+        ("hf_hub:mwalmsley/zoobot-encoder-greyscale-convnext_nano", "convnext_nano"),
+        ("hf_hub:timm/resnet18", "resnet18"),
+    ],
+)
+def test_a_hub_name_says_its_architecture(name, architecture):
+    assert architecture_of(name) == architecture
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise OSError("unreachable")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(module.hub, "HF_HUB_CACHE", str(tmp_path))
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_the_hub_the_architecture_starts_from_scratch_and_says_so():
+    encoder, origin = make_encoder(HUB)
+    assert encoder(torch.zeros(1, 3, 32, 32)).shape == (1, 320)
+    assert (origin.name, origin.source) == (HUB, "scratch")
+    assert "the hub gave no weights" in origin.reason
+    assert module.hub.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_the_hub_an_unknown_architecture_is_refused():
+    with pytest.raises(InvalidInputError, match="zoobot-encoder-nothing"):
+        make_encoder("hf_hub:mwalmsley/zoobot-encoder-nothing")
+
+
+def test_with_the_hub_its_weights_are_taken(monkeypatch):
+    asked = []
+    made = type("Encoder", (), {"num_features": 5})
+
+    def answer(name, **options):
+        asked.append((name, options))
+        return made
+
+    monkeypatch.setattr(module, "_hub_answers", lambda: True)
+    monkeypatch.setattr(timm, "create_model", answer)
+    encoder, origin = make_encoder(HUB)
+    assert (encoder, origin.source) == (made, "hub")
+    assert asked == [(HUB, {"pretrained": True, "num_classes": 0, "in_chans": 3})]
+
+
+def test_a_proxy_is_trusted_to_reach_the_hub(monkeypatch, no_network):
+    assert module._hub_answers() is False
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    assert module._hub_answers() is True
+
+
+def test_a_listening_host_counts_as_reachable(monkeypatch):
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(module.hub, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert module._hub_answers() is True

@@ -1,0 +1,76 @@
+"""A model on disk is data, and a damaged one is refused."""
+
+import json
+
+import pytest
+import torch
+
+from mlcore.cnn.model import CnnModel
+from mlcore.errors import ArtefactError
+
+
+def test_a_saved_model_predicts_the_same(trained, tmp_path):
+    trained.save(tmp_path)
+    loaded = CnnModel.load(tmp_path)
+    images = torch.rand(3, 3, 24, 24)
+    with torch.inference_mode():
+        assert torch.equal(trained.network(images), loaded.network(images))
+    assert loaded.tree == trained.tree
+    assert (loaded.config, loaded.origin) == (trained.config, trained.origin)
+    assert loaded.history == trained.history
+
+
+def test_holds_safetensors_and_json_alone(trained, tmp_path):
+    trained.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "weights.safetensors"]
+    json.loads((tmp_path / "model.json").read_text())
+
+
+def flip_a_byte(directory):
+    path = directory / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def change(**entries):
+    def damage(directory):
+        path = directory / "model.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (flip_a_byte, "must have the recorded sha256"),
+        (lambda directory: (directory / "weights.safetensors").unlink(), "must be readable"),
+        (lambda directory: (directory / "model.json").unlink(), "must be a JSON file"),
+        (lambda directory: (directory / "model.json").write_text("{"), "must be a JSON file"),
+        (lambda directory: (directory / "model.json").write_text("[]"), "must hold a JSON object"),
+        (change(format=99), "must hold a model of format 1, has 99"),
+        (change(config={"epochs": 0}), "epochs must be at least 1"),
+        (change(config={"encoder": "test_convnext"}), "must hold this network's weights"),
+        (change(origin={}), "must hold a model, is damaged"),
+        (change(tree={}), "must hold a model, is damaged"),
+    ],
+)
+def test_a_damaged_model_is_refused(trained, tmp_path, damage, message):
+    trained.save(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(ArtefactError, match=message):
+        CnnModel.load(tmp_path)
+
+
+def test_an_unfinished_save_is_no_model(trained, tmp_path, monkeypatch):
+    trained.save(tmp_path)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlcore.cnn.model.write_json", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained.save(tmp_path)
+    with pytest.raises(ArtefactError):
+        CnnModel.load(tmp_path)
