@@ -19,7 +19,7 @@ from scipy.special import entr, gammaln
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.arrays import Floats, Ints, require_at_least
-from mlcore.gp.outcomes import log_fractions, log_multinomial_mixture, n_outcomes, vote_outcomes
+from mlcore.gp.outcomes import log_fractions, multinomial_mixture, n_outcomes, vote_outcomes
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def information_gain(draws: Floats, n_votes: int) -> Floats:
         return np.zeros(draws.shape[1])
     merged = _merge_rare_answers(draws, _affordable_answers(n_votes, draws.shape[2]))
     outcomes = vote_outcomes(n_votes, merged.shape[2])
-    predictive = np.exp(log_multinomial_mixture(outcomes, merged))
+    predictive = multinomial_mixture(outcomes, merged)
     gain: Floats = entr(predictive).sum(axis=1) - _multinomial_entropy(merged, n_votes).mean(axis=0)
     return np.maximum(gain, 0.0)
 

@@ -2,38 +2,36 @@
 
 Cheng et al. 2020 (MNRAS 493, 4209) found by eye that about 2.5% of their Galaxy Zoo
 labels were wrong where a network contradicted them. Here the contradiction is a
-number: how surprising the votes are to models that never saw them
-(`mlcore.gp.predictive`), with a false discovery rate (Benjamini & Hochberg 1995)
-and an interval for the share that is truly wrong.
+number: the posterior odds, given models that never saw the votes, that they are
+another class's votes rather than the galaxy's own (`mlcore.gp.predictive`). One less
+the posterior probability is the local false discovery rate (Efron et al. 2001), and
+its mean over the galaxies flagged is the false discovery rate that we control (Newton
+et al. 2004; Mueller et al. 2004).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from scipy.stats import beta
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.arrays import Floats, Ints, as_counts, require_at_least
-from mlcore.gp.outcomes import n_outcomes, vote_outcomes
-from mlcore.gp.predictive import VotePredictive, calibrate
+from mlcore.gp.predictive import calibrate
+from mlcore.gp.tails import tail_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlcore.gp.model import VoteGP
-    from mlcore.tree import DecisionTree
+    from mlcore.gp.predictive import VotePredictive
+    from mlcore.tree import DecisionTree, Question
 
-# Up to this many ways for the votes to fall, tail probabilities are exact.
-MAX_ENUMERATED = 2000
-REPLICATES = 999
-CHUNK_CELLS = 4_000_000
 GP_DRAWS = 128
-TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,11 @@ class SurpriseTable:
     questions
         Slugs (Q,).
     p_values
-        (n, Q): the predictive probability of log odds at least as large as the observed;
-        NaN without votes or without a prediction.
+        (n, Q): the probability, if the label is right, of log odds at least as large as
+        the observed; NaN without votes or without a prediction.
     log_odds
-        (n, Q): log probability of the observed votes for a galaxy picked at random, less
-        that for this galaxy; -inf where the p-value is NaN.
+        (n, Q): posterior log odds that the votes are another class's; -inf where the
+        p-value is NaN.
     expected
         Expected vote fractions (n, A), NaN without a prediction.
     votes
@@ -79,6 +77,15 @@ class SurpriseTable:
         """Return the ranking score (n,): the largest log odds; -inf where nothing is known."""
         scores: Floats = self.log_odds.max(axis=1, initial=-np.inf)
         return scores
+
+    def local_false_discovery_rates(self) -> Floats:
+        """Return the probability (n,) that a galaxy's most doubtful label is right after all.
+
+        NaN where nothing is known. That none of its labels is wrong is less probable still,
+        so for galaxies it errs to the large side.
+        """
+        scores = self.galaxy_scores()
+        return np.where(np.isneginf(scores), np.nan, expit(-scores))
 
     def worst_questions(self) -> Ints:
         """Return the index (n,) of each galaxy's most surprising question."""
@@ -138,13 +145,8 @@ def surprise(
 ) -> SurpriseTable:
     """Return how surprising each galaxy's votes are to models that have not seen them.
 
-    The statistic is the log odds that the votes belong to a galaxy picked at random
-    rather than to this one (by Neyman & Pearson the most powerful for votes that were
-    given to the wrong galaxy or answer; plain improbability also flags votes that are
-    merely scattered). The p-value is the total predictive probability of every way for
-    the votes to fall whose log odds are at least the observed, ties included: it is
-    discrete and errs to the large side. It is exact up to 2,000 ways; beyond, it comes from 999
-    replicates with the add-one rule, and is never below 1/1,000.
+    Every question has its own mixture, fitted to the votes (`mlcore.gp.predictive`), and
+    its own rate of wrong labels.
 
     Parameters
     ----------
@@ -179,30 +181,33 @@ def surprise(
         predictive = calibrate(part, alpha, drawn, seed)
         expected[:, columns] = predictive.expected
         totals[:, place] = part.sum(axis=1)
+        wrong = _log_odds(part, predictive)
+        prior = np.log(predictive.mislabel_rate) - np.log1p(-predictive.mislabel_rate)
+        log_odds[:, place] = wrong + prior
         rng = np.random.default_rng([seed, place])
-        p_values[:, place], log_odds[:, place] = _question_surprise(part, predictive, rng)
+        p_values[:, place] = tail_probabilities(part, wrong, predictive, rng)
     return SurpriseTable(tuple(tree.question_slices), p_values, log_odds, expected, totals)
 
 
-def benjamini_hochberg(p_values: npt.ArrayLike) -> Floats:
+def expected_false_discoveries(local_rates: npt.ArrayLike) -> Floats:
     """Return q-values (n,): the false discovery rate at which each would be flagged.
 
-    Benjamini & Hochberg 1995. NaN p-values stay NaN and are not counted; no p-values
-    give none.
+    The mean local rate of all galaxies that are at least as suspect (Newton et al. 2004,
+    Biostatistics 5, 155). NaN rates stay NaN and are not counted; no rates give none.
 
     Raises
     ------
     InvalidInputError
-        If a p-value is below 0 or above 1.
+        If a rate is below 0 or above 1.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    if ((p < 0) | (p > 1)).any():
-        raise InvalidInputError("p_values must be between 0 and 1, but some are not")
-    q = np.full(p.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    raised = p[order] * len(order) / np.arange(1, len(order) + 1)
-    q[order] = np.minimum.accumulate(raised[::-1])[::-1]
+    rates = np.asarray(local_rates, dtype=np.float64)
+    if ((rates < 0) | (rates > 1)).any():
+        raise InvalidInputError("local_rates must be between 0 and 1, but some are not")
+    q = np.full(rates.shape, np.nan)
+    values, place, times = np.unique(
+        rates[~np.isnan(rates)], return_inverse=True, return_counts=True
+    )
+    q[~np.isnan(rates)] = (np.cumsum(values * times) / np.cumsum(times))[place]
     return q
 
 
@@ -253,13 +258,29 @@ def flag_mislabels(
         raise InvalidInputError(f"ids must have {len(votes)} entries, has {len(ids)}")
     draws = None if gp is None else gp.leave_one_out_fractions(GP_DRAWS, seed)
     table = surprise(votes, tree, concentrations=oof_concentrations, draws=draws, seed=seed)
-    q_values = benjamini_hochberg(table.galaxy_p_values())
+    q_values = expected_false_discoveries(table.local_false_discovery_rates())
     ranked = np.argsort(-table.galaxy_scores(), kind="stable")
     flagged = ranked[q_values[ranked] <= false_discovery_rate]
     if review_budget is not None:
         require_at_least("review_budget", review_budget, 0)
         flagged = flagged[:review_budget]
-    return [_candidate(row, ids, votes, table, q_values=q_values, tree=tree) for row in flagged]
+    worst, p_values, scores = (
+        table.worst_questions(),
+        table.galaxy_p_values(),
+        table.galaxy_scores(),
+    )
+    return [
+        MislabelCandidate(
+            id_str=ids[row],
+            p_value=float(p_values[row]),
+            q_value=float(q_values[row]),
+            score=float(scores[row]),
+            **_contradiction(
+                tree.question(table.questions[worst[row]]), votes[row], table.expected[row], tree
+            ),
+        )
+        for row in flagged
+    ]
 
 
 def contamination(
@@ -301,83 +322,41 @@ def contamination(
     return Contamination(share * estimate, share * lower, share * upper)
 
 
-def _question_surprise(
-    counts: Floats, predictive: VotePredictive, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Return p-values and log odds (n,) of one question."""
-    p_values, log_odds = np.full(len(counts), np.nan), np.full(len(counts), -np.inf)
-    totals = counts.sum(axis=1).round().astype(np.int64)
-    for n_votes in np.unique(totals[predictive.known & (totals > 0)]):
-        rows = np.flatnonzero((totals == n_votes) & predictive.known)
-        exact = n_outcomes(int(n_votes), counts.shape[1]) <= MAX_ENUMERATED
-        width = n_outcomes(int(n_votes), counts.shape[1]) if exact else REPLICATES
-        chunks = ceil(
-            len(rows) * width * (len(predictive.draws) + len(predictive.references)) / CHUNK_CELLS
-        )
-        for some in np.array_split(rows, min(max(chunks, 1), len(rows))):
-            observed = predictive.log_probability(counts[some, None, :], some)[:, 0]
-            log_odds[some] = predictive.log_population(counts[some]) - observed
-            tail = _exact_tail if exact else _replicated_tail
-            p_values[some] = tail(int(n_votes), log_odds[some], predictive, some, rng)
-    return p_values, log_odds
+def _log_odds(counts: Floats, predictive: VotePredictive) -> Floats:
+    """Return log p(votes | wrong label) - log p(votes | right label) (n,), else -inf."""
+    rows = np.flatnonzero(predictive.known & (counts.sum(axis=1) > 0))
+    odds = np.full(len(counts), -np.inf)
+    observed = counts[rows, None, :]
+    gap = predictive.log_wrong(observed, rows) - predictive.log_clean(observed, rows)
+    odds[rows] = gap[:, 0]
+    return odds
 
 
-def _exact_tail(
-    n_votes: int,
-    log_odds: Floats,
-    predictive: VotePredictive,
-    rows: Ints,
-    _rng: np.random.Generator,
-) -> Floats:
-    outcomes = vote_outcomes(n_votes, predictive.concentrations.shape[1])
-    logs = predictive.log_probability(outcomes, rows)
-    stranger = predictive.log_population(outcomes) - logs >= log_odds[:, None] - TIE
-    tail: Floats = np.where(stranger, np.exp(logs), 0.0).sum(axis=1)
-    return np.minimum(tail, 1.0)
+class _Contradiction(TypedDict):
+    """The part of a candidate that says what was voted and what was expected."""
+
+    question: str
+    n_votes: int
+    observed: dict[str, float]
+    expected: dict[str, float]
+    reason: str
 
 
-def _replicated_tail(
-    n_votes: int,
-    log_odds: Floats,
-    predictive: VotePredictive,
-    rows: Ints,
-    rng: np.random.Generator,
-) -> Floats:
-    fractions = predictive.sample_fractions(REPLICATES, rows, rng)
-    replicates = rng.multinomial(n_votes, fractions)
-    logs = predictive.log_probability(replicates, rows)
-    population = predictive.log_population(replicates.reshape(-1, replicates.shape[2]))
-    stranger = population.reshape(logs.shape) - logs >= log_odds[:, None] - TIE
-    n_strange: Floats = stranger.sum(axis=1).astype(np.float64)
-    return (1.0 + n_strange) / (1.0 + REPLICATES)
-
-
-def _candidate(
-    row: int,
-    ids: Sequence[str],
-    counts: Floats,
-    table: SurpriseTable,
-    *,
-    q_values: Floats,
-    tree: DecisionTree,
-) -> MislabelCandidate:
-    place = table.worst_questions()[row]
-    question = tree.question(table.questions[place])
+def _contradiction(
+    question: Question, counts: Floats, expected: Floats, tree: DecisionTree
+) -> _Contradiction:
+    """Compare votes (A,) with expected fractions (A,) on one question of the tree."""
     columns = tree.question_slices[question.slug]
     slugs = [answer.slug for answer in question.answers]
-    votes, expected = counts[row, columns], table.expected[row, columns]
+    votes = counts[columns]
     observed = votes / votes.sum()
-    return MislabelCandidate(
-        id_str=ids[row],
-        question=question.slug,
-        p_value=float(table.galaxy_p_values()[row]),
-        q_value=float(q_values[row]),
-        score=float(table.galaxy_scores()[row]),
-        n_votes=int(votes.sum()),
-        observed=dict(zip(slugs, observed.tolist(), strict=True)),
-        expected=dict(zip(slugs, expected.tolist(), strict=True)),
-        reason=_reason(question.slug, slugs, votes, expected),
-    )
+    return {
+        "question": question.slug,
+        "n_votes": int(votes.sum()),
+        "observed": dict(zip(slugs, observed.tolist(), strict=True)),
+        "expected": dict(zip(slugs, expected[columns].tolist(), strict=True)),
+        "reason": _reason(question.slug, slugs, votes, expected[columns]),
+    }
 
 
 def _reason(question: str, slugs: list[str], votes: Floats, expected: Floats) -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import comb
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 from mlcore.gp.arrays import Floats, Ints, require_at_least
 
@@ -62,28 +62,25 @@ def log_fractions(fractions: Floats) -> Floats:
     return logs
 
 
-def log_multinomial_mixture(outcomes: Floats | Ints, draws: Floats) -> Floats:
-    """Return the log probability of vote counts, averaged over posterior draws.
+def multinomial_mixture(outcomes: Ints, draws: Floats) -> Floats:
+    """Return the probability of vote counts, averaged over posterior draws.
 
     Parameters
     ----------
     outcomes
-        Vote counts (O, K), the same for every galaxy, or (m, O, K).
+        Vote counts (O, K).
     draws
         Vote fractions (T, m, K).
 
     Returns
     -------
     array (m, O)
-        log mean_t Multinomial(k | rho_t).
+        mean_t Multinomial(k | rho_t); 0 where it is below the smallest float64.
     """
-    logs = log_fractions(draws)
-    if outcomes.ndim == 2:
-        likelihood = logs @ outcomes.T.astype(np.float64)
-    else:
-        likelihood = np.einsum("tmk,mok->tmo", logs, outcomes)
-    mixed: Floats = logsumexp(likelihood, axis=0) - np.log(len(draws))
-    return mixed + log_multinomial_coefficient(outcomes)
+    logs = log_fractions(draws) @ outcomes.T.astype(np.float64)
+    logs += log_multinomial_coefficient(outcomes)
+    mixture: Floats = np.exp(logs, out=logs).mean(axis=0)
+    return mixture
 
 
 def log_dirichlet_multinomial(outcomes: Floats | Ints, concentrations: Floats) -> Floats:

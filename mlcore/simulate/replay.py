@@ -1,0 +1,279 @@
+"""The whole loop offline, on real galaxies whose published class is known.
+
+A fifth of the galaxies, dealt by a hash of their ids, is the test set: it is in no image
+cache that training or pretraining sees, and gets no votes. The rest is the pool. Some of
+it is the control panel, on which rounds judge their model. The first round asks about
+random galaxies; after it one arm asks about what the round's queue says, and the other,
+the control arm, goes on at random, with as many galaxies and votes. Both go through
+`mlcore.training_round`, from the same pretrained encoder.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from mlcore.catalogue import hash_split
+from mlcore.cnn.model import CnnModel
+from mlcore.cnn.predict import predict
+from mlcore.errors import NotEnoughVotesError
+from mlcore.images import ImageCache
+from mlcore.progress import OnProgress, ShouldStop, report
+from mlcore.round_plan import RoundPlan
+from mlcore.simulate.replay_folder import LabelledGalaxy, read_labelled_folder
+from mlcore.simulate.replay_pool import Crowd, ReplayPool, plant
+from mlcore.simulate.replay_question import question_alone, tree_of_classes
+from mlcore.simulate.replay_report import (
+    MislabelScore,
+    ReplayReport,
+    RoundScore,
+    score_mislabels,
+    score_round,
+)
+from mlcore.training_round import STAGES, run_round
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from mlcore.simulate.replay_folder import LabelledFolder
+    from mlcore.simulate.replay_plan import ReplayPlan
+    from mlcore.tree import DecisionTree
+
+_SALT = "lenticular-replay"
+_SHARES = {"pool": 0.8, "test": 0.2}
+_SPLIT = f"test: 20% by sha256 of salt {_SALT!r} and the id"
+_LEAST_TEST = 10
+
+
+def replay(
+    folder: Path,
+    plan: ReplayPlan,
+    directory: Path,
+    *,
+    tree: DecisionTree | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> ReplayReport:
+    """Run the loop on the galaxies of a folder, and score every round on the test set.
+
+    Parameters
+    ----------
+    folder
+        See `mlcore.simulate.replay_folder.read_labelled_folder`.
+    plan
+        How it is done.
+    directory
+        Gets the image caches, the pretrained encoder and a folder per round. A killed
+        replay of the same folder and plan goes on from there.
+    tree
+        One question of it must have the classes among its answers, and is asked alone;
+        None makes a tree of the classes found.
+    on_progress
+        Called with the part of the replay, the fraction of it done, and a line.
+    should_stop
+        Asked often; once it says yes, CancelledError is raised.
+
+    Raises
+    ------
+    CatalogueError
+        Where ``labels.csv`` cannot be used.
+    NotEnoughVotesError
+        For too few galaxies with a readable image.
+    InvalidInputError
+        For one class alone, or a tree without the classes.
+    CancelledError
+        Where the caller asked for a stop.
+    """
+    begun = time.monotonic()
+    found = read_labelled_folder(folder, on_progress=on_progress, should_stop=should_stop)
+    work = _Replay(_divide(found, plan, tree), plan, directory, on_progress, should_stop)
+    rounds, control = work.run()
+    return ReplayReport(
+        rounds=tuple(rounds),
+        control=tuple(control),
+        mislabels=work.mislabels(),
+        rejected=found.rejected,
+        seed=plan.seed,
+        seconds=round(time.monotonic() - begun, 1),
+        facts=work.facts(),
+    )
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """The galaxies, divided: the pool, and the test set with its published classes."""
+
+    pool: ReplayPool
+    test: tuple[LabelledGalaxy, ...]
+    truth: NDArray[np.intp]
+
+
+def _divide(found: LabelledFolder, plan: ReplayPlan, tree: DecisionTree | None) -> _Survey:
+    if tree is None:
+        tree = tree_of_classes(found.name, found.class_column, found.classes)
+    else:
+        tree = question_alone(tree, found.classes)
+    parts = hash_split([galaxy.id_str for galaxy in found.galaxies], _SHARES, _SALT)
+    pool, test = (
+        tuple(each for each, part in zip(found.galaxies, parts, strict=True) if part == name)
+        for name in _SHARES
+    )
+    sizes = plan.sizes(len(pool))
+    if len(test) < _LEAST_TEST:
+        raise NotEnoughVotesError(
+            f"galaxies of the test set must be at least {_LEAST_TEST}, are {len(test)}"
+        )
+    published = _answers(pool, tree)
+    seen = plant(published, len(tree.label_cols), plan.planted_share, plan.seed)
+    control = np.zeros(len(pool), dtype=bool)
+    control[np.random.default_rng([plan.seed, 2]).permutation(len(pool))[: sizes.panel]] = True
+    return _Survey(
+        pool=ReplayPool(
+            galaxies=pool,
+            tree=tree,
+            seen=seen,
+            planted=seen != published,
+            control=control,
+            crowd=Crowd.draw(plan.volunteers, plan.seed),
+            votes_per_galaxy=plan.votes_per_galaxy,
+        ),
+        test=test,
+        truth=_answers(test, tree),
+    )
+
+
+def _answers(galaxies: tuple[LabelledGalaxy, ...], tree: DecisionTree) -> NDArray[np.intp]:
+    """Return the place of each galaxy's published class among the answers, shape (n,)."""
+    place = {answer.slug: place for place, answer in enumerate(tree.questions[0].answers)}
+    return np.array([place[galaxy.class_slug] for galaxy in galaxies], dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """The rounds of both arms, in folders of their own."""
+
+    survey: _Survey
+    plan: ReplayPlan
+    directory: Path
+    on_progress: OnProgress | None
+    should_stop: ShouldStop | None
+
+    def run(self) -> tuple[list[RoundScore], list[RoundScore]]:
+        """Return the scores of the arm that chooses, and of random choice."""
+        pool, sizes = self.survey.pool, self.plan.sizes(len(self.survey.pool.galaxies))
+        panel = np.flatnonzero(pool.control)
+        order = np.random.default_rng([self.plan.seed, 3]).permutation(
+            np.flatnonzero(~pool.control)
+        )
+        asked = np.concatenate([panel, order[: sizes.first]])
+        rounds = [self._round(1, "chosen", asked)]
+        control = rounds.copy()
+        for number in range(2, self.plan.rounds + 1):
+            asked = np.concatenate([asked, self._queued(number - 1)[: sizes.later]])
+            rounds.append(self._round(number, "chosen", asked))
+            at_random = order[: sizes.first + (number - 1) * sizes.later]
+            control.append(self._round(number, "random", np.concatenate([panel, at_random])))
+        return rounds, control
+
+    def _folder(self, number: int, arm: str) -> Path:
+        return self.directory / f"round-{number}-{arm}"
+
+    def _last_stage(self, number: int, arm: str) -> str:
+        if arm == "random":
+            return "evaluate"
+        return "flag" if number == self.plan.rounds else "acquire"
+
+    def _round(self, number: int, arm: str, asked: NDArray[np.intp]) -> RoundScore:
+        """Collect the votes on the galaxies asked about, run the round, and score it."""
+        folder, counts = self._folder(number, arm), self.survey.pool.counts(asked)
+        name = f"round {number}" if number == 1 else f"round {number}, {arm}"
+        self.survey.pool.write_input(counts, folder)
+        before = self._folder(number - 1, arm) / "train" / "model"
+        until = self._last_stage(number, arm)
+        run_round(
+            RoundPlan(
+                tree=self.survey.pool.tree,
+                seed=self.plan.seed,
+                config=self.plan.sized(len(self.survey.pool.galaxies)),
+                shared=self.directory / "shared",
+                previous_model=before if before.is_dir() else None,
+            ),
+            folder,
+            until=until,
+            on_progress=self._over_stages(name, until),
+            should_stop=self.should_stop,
+        )
+        return score_round(number, counts, self._predicted(folder, name), self.survey.truth)
+
+    def _over_stages(self, name: str, until: str) -> OnProgress:
+        stages = [stage.name for stage in STAGES]
+        number = stages.index(until) + 1
+
+        def scaled(stage: str, fraction: float, message: str) -> None:
+            done = (stages.index(stage) + fraction) / number
+            report(self.on_progress, name, done, f"{stage}: {message}")
+
+        return scaled
+
+    def _predicted(self, folder: Path, name: str) -> NDArray[np.intp]:
+        """Return the answer predicted for each test galaxy, shape (m,)."""
+        model = CnnModel.load(folder / "train" / "model")
+        config, test = model.config, self.survey.test
+        cache = ImageCache.build(
+            [galaxy.image.resolve() for galaxy in test],
+            [galaxy.id_str for galaxy in test],
+            self.directory / "test-images",
+            size=config.image_size,
+            crop_fraction=config.crop_fraction,
+            should_stop=self.should_stop,
+        )
+        report(self.on_progress, name, 1.0, "scored on the test set")
+        found = predict(model, cache, np.arange(len(test)), should_stop=self.should_stop)
+        answers: NDArray[np.intp] = found.concentrations.argmax(axis=1)
+        return answers
+
+    def _queued(self, number: int) -> NDArray[np.intp]:
+        """Return the rows of the pool outside the panel that a round says to ask about."""
+        pool = self.survey.pool
+        queue = pq.read_table(self._folder(number, "chosen") / "acquire" / "queue.parquet")
+        rows = pool.rows(queue.sort_by("rank")["id_str"].to_pylist())
+        return rows[~pool.control[rows]]
+
+    def mislabels(self) -> MislabelScore:
+        """Score the ranking of the last round; galaxies that it could not judge come last."""
+        pool, folder = self.survey.pool, self._folder(self.plan.rounds, "chosen")
+        ranked = pq.read_table(folder / "flag" / "mislabels.parquet").sort_by("rank")
+        rows = pool.rows(ranked["id_str"].to_pylist())
+        counts = self._counts(folder)
+        unjudged = np.setdiff1d(np.flatnonzero(counts > 0), rows)
+        flagged = np.zeros(len(rows) + len(unjudged), dtype=bool)
+        flagged[: len(rows)] = ranked["flagged"].to_numpy()
+        return score_mislabels(pool.planted[np.concatenate([rows, unjudged])], flagged)
+
+    def _counts(self, folder: Path) -> NDArray[np.int64]:
+        table = pq.read_table(folder / "input" / "subjects.parquet")
+        columns = [table[column].to_numpy() for column in self.survey.pool.tree.label_cols]
+        return np.asarray(np.sum(columns, axis=0))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what else is to be known of the replay, as JSON values."""
+        pool, truth = self.survey.pool, self.survey.truth
+        answers = [answer.slug for answer in pool.tree.questions[0].answers]
+        return {
+            "split": _SPLIT,
+            "tree": pool.tree.slug,
+            "classes": answers,
+            "commonest_class": answers[int(np.bincount(truth).argmax())],
+            "test_galaxies": len(self.survey.test),
+            "pool_galaxies": len(pool.galaxies),
+            "panel_galaxies": int(pool.control.sum()),
+            "votes_per_galaxy": pool.votes_per_galaxy,
+            "planted_in_pool": int(pool.planted.sum()),
+            "settings": self.plan.sized(len(pool.galaxies)).to_dict(),
+        }

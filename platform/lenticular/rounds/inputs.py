@@ -1,0 +1,150 @@
+"""The input of a round, streamed from the database to Parquet.
+
+One row per subject that the workflow may serve: its id, its image, whether it is in the
+control panel, whether it is retired, the votes promised (leases out), and its vote counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.db.models import Count
+
+from lenticular.classifications.models import Classification, Kind
+from lenticular.consensus.models import Tally
+from lenticular.rounds.selectors import prediction_id
+from lenticular.selection.models import Lease, LeaseState, QueueEntry
+from lenticular.subjects.models import Subject, SubjectImage
+from mlcore.files import replacing, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from lenticular.rounds.models import Round
+    from mlcore.tree import DecisionTree
+
+CHUNK = 500
+IMAGE_SIZE = "page"
+EXPERT_VOTES = 20
+"""How many volunteers' votes one expert's verdict weighs in training."""
+
+
+def write_inputs(round_: Round, folder: Path, *, on_progress: Callable[[float, str], None]) -> None:
+    """Write ``subjects.parquet`` and ``tree.json`` into `folder`, once.
+
+    What is there already stays, so that a resumed round sees the votes it began with.
+
+    Parameters
+    ----------
+    round_
+        Its version says which votes count.
+    folder
+        Made where it is absent.
+    on_progress
+        Called with the fraction of subjects written and a line for a person.
+    """
+    path = folder / "subjects.parquet"
+    if path.is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = round_.version.tree
+    write_json(folder / "tree.json", tree.to_dict())
+    total = QueueEntry.objects.filter(workflow=round_.workflow).count()
+    schema = _schema(tree)
+    with replacing(path) as partial, pq.ParquetWriter(partial, schema) as writer:
+        written = 0
+        for chunk in _entries(round_):
+            writer.write_table(_table(round_, tree, chunk, schema))
+            written += len(chunk)
+            on_progress(written / max(total, 1), f"{written:,} of {total:,} subjects read")
+
+
+def _entries(round_: Round) -> Iterator[list[QueueEntry]]:
+    entries = (
+        QueueEntry.objects.filter(workflow=round_.workflow)
+        .select_related("subject__survey")
+        .order_by("subject_id")
+        .iterator(chunk_size=CHUNK)
+    )
+    while chunk := list(islice(entries, CHUNK)):
+        yield chunk
+
+
+def _schema(tree: DecisionTree) -> pa.Schema:
+    fixed = [
+        ("id_str", pa.string()),
+        ("file_loc", pa.string()),
+        ("control", pa.bool_()),
+        ("retired", pa.bool_()),
+        ("pending", pa.int32()),
+    ]
+    return pa.schema(fixed + [(column, pa.int32()) for column in tree.label_cols])
+
+
+def _table(
+    round_: Round, tree: DecisionTree, entries: list[QueueEntry], schema: pa.Schema
+) -> pa.Table:
+    subjects = [entry.subject for entry in entries]
+    images, pending = _image_names(subjects), _pending(round_, subjects)
+    shown = [entry for entry in entries if entry.subject_id in images]
+    counts = _counts(round_, tree, shown)
+    columns = [
+        [prediction_id(entry.subject) for entry in shown],
+        [images[entry.subject_id] for entry in shown],
+        [entry.in_panel for entry in shown],
+        [entry.is_retired for entry in shown],
+        [pending[entry.subject_id] for entry in shown],
+        *counts.T,
+    ]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _image_names(subjects: list[Subject]) -> dict[int, str]:
+    images = SubjectImage.objects.filter(subject__in=subjects).order_by("-position")
+    return {image.subject_id: image.stored_name(IMAGE_SIZE) for image in images}
+
+
+def _pending(round_: Round, subjects: list[Subject]) -> Counter[int]:
+    out = Lease.objects.filter(workflow=round_.workflow, subject__in=subjects, state=LeaseState.OUT)
+    return Counter(dict(out.values_list("subject_id").annotate(Count("id"))))
+
+
+def _counts(round_: Round, tree: DecisionTree, entries: list[QueueEntry]) -> NDArray[np.int32]:
+    """Return the counts (n, A) of the entries' subjects; experts' verdicts come first.
+
+    Subjects of the control panel keep the volunteers' votes alone: models are judged
+    on those.
+    """
+    row_of = {entry.subject_id: row for row, entry in enumerate(entries)}
+    place = {column: index for index, column in enumerate(tree.label_cols)}
+    counts = np.zeros((len(entries), len(place)), dtype=np.int32)
+    tallies = Tally.objects.filter(version=round_.version, subject__in=list(row_of))
+    for subject_id, votes in tallies.values_list("subject_id", "counts"):
+        for column, number in votes.items():
+            counts[row_of[subject_id], place[column]] = number
+    teachable = [entry.subject_id for entry in entries if not entry.in_panel]
+    for subject_id, verdicts in _verdicts(round_, teachable).items():
+        counts[row_of[subject_id]] = 0
+        for path in verdicts:
+            for question, answer in path:
+                counts[row_of[subject_id], tree.column_index[question, answer]] += EXPERT_VOTES
+    return counts
+
+
+def _verdicts(round_: Round, subject_ids: list[int]) -> dict[int, list[list[tuple[str, str]]]]:
+    verdicts: dict[int, list[list[tuple[str, str]]]] = {}
+    given = Classification.objects.filter(
+        version=round_.version, subject__in=subject_ids, kind=Kind.EXPERT
+    )
+    for subject_id, path in given.values_list("subject_id", "annotations"):
+        verdicts.setdefault(subject_id, []).append(path)
+    return verdicts

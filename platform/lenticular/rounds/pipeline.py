@@ -1,0 +1,176 @@
+"""Runs a round in a worker: from the database to files, through the machine, and back.
+
+The only module of the platform that imports the machine's heavy half.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Self
+
+import torch
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models import Sum
+
+from lenticular.common.errors import LenticularError
+from lenticular.consensus.models import Tally
+from lenticular.rounds import services, workspace
+from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.inputs import write_inputs
+from lenticular.rounds.models import Round
+from lenticular.rounds.provenance import code_version
+from lenticular.rounds.selectors import current_model, get_round
+from mlcore.errors import CancelledError, MlcoreError
+from mlcore.round_plan import RoundConfig, RoundPlan
+from mlcore.training_round import run_round
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+REPORT_SECONDS = 0.5
+logger = logging.getLogger(__name__)
+
+
+def run(round_id: int) -> bool:
+    """Run the round to its end where it can be claimed; tell whether it was.
+
+    A round that fails is marked as failed with its error, one that is cancelled as
+    cancelled, and one that another worker has taken up meanwhile is left to that worker.
+    """
+    worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    if not services.claim_round(round_id=round_id, worker=worker):
+        logger.info("round %s is not free", round_id)
+        return False
+    reporter = _Reporter(round_id, worker)
+    with _Heart(round_id, worker) as heart:
+        try:
+            _work(get_round(round_id=round_id), worker, reporter, heart)
+        except CancelledError:
+            services.cancel_claimed_round(round_id=round_id, worker=worker)
+        except LostClaimError as error:
+            logger.warning("left round %s: %s", round_id, error)
+        except Exception as error:
+            logger.exception("round %s failed at %s", round_id, reporter.stage)
+            services.fail_round(
+                round_id=round_id, worker=worker, stage=reporter.stage, error=_for_people(error)
+            )
+    return True
+
+
+def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> None:
+    if round_.cancel_requested:
+        raise CancelledError("the round was cancelled before a worker had it")
+    folder = workspace.round_folder(round_)
+    votes = Tally.objects.filter(version=round_.version).aggregate(votes=Sum("classifications"))
+    services.record_provenance(
+        round_id=round_.pk,
+        worker=worker,
+        votes=round_.votes or votes["votes"] or 0,
+        devices=_devices(),
+    )
+    write_inputs(round_, folder / "input", on_progress=reporter.reading)
+    run_round(plan_of(round_), folder, on_progress=reporter.report, should_stop=heart.wants_stop)
+    reporter.report("publish", 0.0, "publishing")
+    services.publish_round(round=round_, worker=worker)
+
+
+def plan_of(round_: Round) -> RoundPlan:
+    """Return what the machine is to do, and the model that it has to beat."""
+    current = current_model(round_.workflow)
+    return RoundPlan(
+        tree=round_.version.tree,
+        seed=round_.seed,
+        config=RoundConfig.from_dict(round_.config),
+        shared=workspace.shared_folder(round_.workflow),
+        images=workspace.images_folder(),
+        previous_model=workspace.model_folder(current) if current else None,
+        code_version=code_version(),
+    )
+
+
+def _devices() -> list[str]:
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return [*names, f"CPU, {torch.get_num_threads()} threads"]
+
+
+def _for_people(error: Exception) -> str:
+    expected = isinstance(error, (LenticularError, MlcoreError))
+    return str(error) if expected else f"{type(error).__name__}: {error}"
+
+
+class _Reporter:
+    """Passes progress on to the database, a few times a second at most."""
+
+    def __init__(self, round_id: int, worker: str) -> None:
+        self.stage = "snapshot"
+        self._round_id, self._worker = round_id, worker
+        self._reported, self._reached = 0.0, 0.0
+
+    def report(self, stage: str, fraction: float, message: str) -> None:
+        now = time.monotonic()
+        is_news = stage != self.stage or fraction >= 1
+        if not is_news and now - self._reported < REPORT_SECONDS:
+            return
+        # The machine counts its part of the snapshot from 0, after our reading of the votes.
+        self._reached = max(fraction, self._reached) if stage == self.stage else fraction
+        self.stage, self._reported = stage, now
+        services.report_progress(
+            round_id=self._round_id,
+            worker=self._worker,
+            stage=stage,
+            fraction=self._reached,
+            message=message,
+        )
+
+    def reading(self, fraction: float, message: str) -> None:
+        """Report the first half of the snapshot: reading the database."""
+        self.report("snapshot", 0.5 * fraction, message)
+
+
+class _Heart:
+    """A thread that tells the database the worker lives, and hears whether it shall stop."""
+
+    def __init__(self, round_id: int, worker: str) -> None:
+        self._round_id, self._worker = round_id, worker
+        self._cancelled, self._lost, self._done = (threading.Event() for _ in range(3))
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def wants_stop(self) -> bool:
+        """Tell whether the round was cancelled; LostClaimError where it was taken away."""
+        if self._lost.is_set():
+            raise LostClaimError(f"round {self._round_id} was taken up by another worker")
+        return self._cancelled.is_set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        interval = min(1.0, settings.LENTICULAR_ROUND_STALL_SECONDS / 4)
+        while not self._done.wait(interval):
+            try:
+                self._beat_once()
+            except DatabaseError as error:
+                logger.warning("no heartbeat for round %s: %s", self._round_id, error)
+        connection.close()
+
+    def _beat_once(self) -> None:
+        if not services.beat_heart(round_id=self._round_id, worker=self._worker):
+            self._lost.set()
+        elif Round.objects.filter(pk=self._round_id, cancel_requested=True).exists():
+            self._cancelled.set()

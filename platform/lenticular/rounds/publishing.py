@@ -1,0 +1,191 @@
+"""Publication of a round: all of it, or nothing.
+
+The gate: a new model takes the place of the old one only where it is not worse on the
+control panel. A refused round keeps its record and its files; the queue and the current
+model stay as they are.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+from django.db import transaction
+from django.utils import timezone
+
+from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.live import nudge
+from lenticular.rounds.models import (
+    FlagState,
+    MislabelFlag,
+    Round,
+    RoundState,
+    TrainedModel,
+    Verdict,
+)
+from lenticular.rounds.workspace import stage_folder
+from lenticular.selection.services import QueueRow, publish_queue
+from lenticular.subjects.models import Subject
+from mlcore.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mlcore.stages import StageRecord
+
+CHUNK = 500
+
+
+def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
+    """Let the gate judge the finished round, and install it where the gate lets it pass.
+
+    Raises
+    ------
+    LostClaimError
+        Where another worker has the round.
+    mlcore.errors.ArtefactError
+        Where a stage is unfinished, or a file is missing or has changed; nothing is
+        published then.
+    """
+    records = {name: finished_stage(round, name) for name in ("snapshot", "train", "evaluate")}
+    with transaction.atomic():
+        locked = Round.objects.select_for_update().get(pk=round.pk)
+        if locked.state != RoundState.RUNNING or locked.claimed_by != worker:
+            raise LostClaimError(f"{locked} must be claimed by {worker}, is not any more")
+        _record_findings(locked, records)
+        _keep_model(locked, records["train"])
+        if locked.verdict == Verdict.ACCEPTED:
+            install_round(round=locked)
+        now = timezone.now()
+        locked.state, locked.finished_at, locked.claimed_by = RoundState.SUCCEEDED, now, ""
+        locked.save()
+        stage = {"progress": 1.0, "message": locked.verdict_reason[:300], "finished_at": now}
+        locked.stages.filter(name="publish").update(**stage)
+        transaction.on_commit(lambda: nudge(locked.pk))
+    return locked
+
+
+@transaction.atomic
+def install_round(*, round: Round) -> None:  # noqa: A002
+    """Make the round's model the current one, and its queue and flags what people see.
+
+    Raises
+    ------
+    mlcore.errors.ArtefactError
+        Where a stage is unfinished, or a file is missing or has changed.
+    """
+    for stage in ("train", "acquire", "flag"):
+        finished_stage(round, stage)
+    TrainedModel.objects.filter(workflow=round.workflow, is_current=True).update(is_current=False)
+    TrainedModel.objects.filter(round=round).update(is_current=True)
+    publish_queue(workflow=round.workflow, generation=round.number, rows=_queue_rows(round))
+    for chunk in _chunks(_flags(round)):
+        MislabelFlag.objects.bulk_create(chunk)
+
+
+def finished_stage(round_: Round, stage: str) -> StageRecord:
+    """Return the verified record of a stage; raises ArtefactError where it is not finished."""
+    record = stage_folder(round_, stage).verified()
+    if record is None:
+        raise ArtefactError(f"stage {stage} of {round_} must be finished, is not")
+    return record
+
+
+def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:
+    evaluation = records["evaluate"].result
+    comparison = evaluation.get("comparison")
+    round_.catalogue_checksum = records["snapshot"].result["catalogue_checksum"]
+    round_.evaluation = evaluation
+    passed = comparison is None or comparison["not_worse"]
+    round_.verdict = Verdict.ACCEPTED if passed else Verdict.REFUSED
+    round_.verdict_reason = evaluation["verdict"]
+
+
+def _keep_model(round_: Round, trained: StageRecord) -> None:
+    TrainedModel.objects.update_or_create(
+        round=round_,
+        defaults={
+            "workflow": round_.workflow,
+            "artefacts": f"{round_.artefacts}/train/model",
+            "checksum": trained.checksum,
+            "origin": trained.result["origin"],
+        },
+    )
+
+
+def _queue_rows(round_: Round) -> Iterator[QueueRow]:
+    """Yield the queue's rows, ranks turned into priorities.
+
+    The last has priority 1, above that of subjects which no round has scored.
+    """
+    total = pq.read_metadata(stage_folder(round_, "acquire").path / "queue.parquet").num_rows
+    for chunk in _rows(round_, "acquire", "queue.parquet"):
+        subjects = _subjects_by_id([row["id_str"] for row in chunk])
+        for row in chunk:
+            if row["id_str"] in subjects:
+                yield QueueRow(
+                    subject_id=subjects[row["id_str"]],
+                    priority=float(total - row["rank"]),
+                    votes_wanted=row["votes_wanted"],
+                    top_answer=row["top_answer"],
+                )
+
+
+def _flags(round_: Round) -> Iterator[MislabelFlag]:
+    """Yield the round's flags, without what an expert has judged in an earlier round."""
+    rank = 0
+    for chunk in _rows(round_, "flag", "mislabels.parquet"):
+        subjects = _subjects_by_id([row["id_str"] for row in chunk])
+        judged = _judged(round_, subjects.values())
+        for row in chunk:
+            subject_id = subjects.get(row["id_str"])
+            if row["flagged"] and subject_id and (subject_id, row["question"]) not in judged:
+                rank += 1
+                yield _flag(round_, subject_id, rank, row)
+
+
+def _flag(round_: Round, subject_id: int, rank: int, row: dict[str, Any]) -> MislabelFlag:
+    return MislabelFlag(
+        round=round_,
+        subject_id=subject_id,
+        rank=rank,
+        question=row["question"],
+        p_value=row["p_value"],
+        q_value=row["q_value"],
+        observed=dict(row["observed"]),
+        expected=dict(row["expected"]),
+        reason=row["reason"],
+    )
+
+
+def _judged(round_: Round, subject_ids: Iterable[int]) -> set[tuple[int, str]]:
+    judged = MislabelFlag.objects.filter(
+        round__workflow=round_.workflow, subject__in=list(subject_ids)
+    ).exclude(state=FlagState.OPEN)
+    return set(judged.values_list("subject_id", "question"))
+
+
+def _rows(round_: Round, stage: str, name: str) -> Iterator[list[dict[str, Any]]]:
+    with pq.ParquetFile(stage_folder(round_, stage).path / name) as table:
+        for batch in table.iter_batches(batch_size=CHUNK):
+            yield batch.to_pylist()
+
+
+def _subjects_by_id(ids: list[str]) -> dict[str, int]:
+    """Return catalogue id to primary key; subjects that are gone are left out."""
+    by_survey: dict[str, list[str]] = {}
+    for id_str in ids:
+        survey, external_id = id_str.split(":", 1)
+        by_survey.setdefault(survey, []).append(external_id)
+    found: dict[str, int] = {}
+    for survey, external_ids in by_survey.items():
+        rows = Subject.objects.filter(survey__slug=survey, external_id__in=external_ids)
+        pairs = rows.values_list("external_id", "pk")
+        found |= {f"{survey}:{external_id}": pk for external_id, pk in pairs}
+    return found
+
+
+def _chunks(flags: Iterator[MislabelFlag]) -> Iterator[list[MislabelFlag]]:
+    while chunk := list(islice(flags, CHUNK)):
+        yield chunk

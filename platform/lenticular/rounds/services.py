@@ -1,0 +1,282 @@
+"""What an admin does to rounds: start, cancel, resume, override the gate.
+
+What a worker does to them is in `lenticular.rounds.work`, and publication in
+`lenticular.rounds.publishing`; both are offered here too.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from celery import signature
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from lenticular.common.errors import ForbiddenError, InvalidInputError
+from lenticular.rounds import selectors
+from lenticular.rounds.errors import (
+    RoundActiveError,
+    RoundConfigError,
+    RoundStateError,
+    TooFewVotesError,
+)
+from lenticular.rounds.live import nudge
+from lenticular.rounds.models import STAGES, Round, RoundStage, RoundState, Verdict
+from lenticular.rounds.provenance import code_version
+from lenticular.rounds.publishing import install_round, publish_round
+from lenticular.rounds.work import (
+    beat_heart,
+    cancel_claimed_round,
+    claim_round,
+    fail_round,
+    record_provenance,
+    report_progress,
+)
+from lenticular.workflows.models import Workflow
+from mlcore.errors import ArtefactError
+from mlcore.errors import InvalidInputError as InvalidSettingError
+from mlcore.round_plan import RoundConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lenticular.accounts.models import User
+    from lenticular.workflows.models import WorkflowVersion
+
+__all__ = [
+    "beat_heart",
+    "cancel_claimed_round",
+    "cancel_round",
+    "claim_round",
+    "enqueue_round",
+    "fail_round",
+    "override_gate",
+    "publish_round",
+    "record_provenance",
+    "report_progress",
+    "resume_round",
+    "start_round",
+]
+
+RUN_ROUND = "lenticular.rounds.tasks.run_round"
+MAX_SEED = 2**32 - 1
+logger = logging.getLogger(__name__)
+
+
+def start_round(
+    *,
+    workflow: Workflow,
+    user: User | None,
+    config: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> Round:
+    """Make a pending round of the workflow's current version and hand it to a worker.
+
+    Parameters
+    ----------
+    workflow
+        Must have a version.
+    user
+        Who asks; None for the machine itself (commands, schedules).
+    config
+        Settings of `mlcore.round_plan.RoundConfig`; what is left out has its default,
+        and ``retirement_votes`` the workflow's.
+    seed
+        In [0, 2**32); drawn where None.
+
+    Raises
+    ------
+    ForbiddenError
+        Where the user may not run rounds.
+    RoundConfigError
+        For a setting that breaks its rule; the message names it.
+    TooFewVotesError
+        Where too few galaxies have votes.
+    RoundActiveError
+        Where the workflow has an active round.
+    """
+    _require_admin(user)
+    settings = _checked_config(workflow, config or {})
+    if seed is not None and not 0 <= seed <= MAX_SEED:
+        raise RoundConfigError(f"seed must be in [0, {MAX_SEED}], is {seed}")
+    version = _version_with_votes(workflow, settings)
+    drawn = secrets.randbelow(MAX_SEED) if seed is None else seed
+    with transaction.atomic():
+        round_ = _create_round(version, user, settings, drawn)
+        transaction.on_commit(lambda: enqueue_round(round_id=round_.pk))
+    return round_
+
+
+def enqueue_round(*, round_id: int) -> None:
+    """Put the round's task on the queue.
+
+    Where the broker cannot be reached the round stays pending, and the scheduled look for
+    rounds that nobody works on takes it up later.
+    """
+    try:
+        signature(RUN_ROUND, args=(round_id,)).apply_async()
+    except (OperationalError, OSError) as error:
+        logger.warning("round %s stays pending, the broker is out of reach: %s", round_id, error)
+
+
+@transaction.atomic
+def cancel_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
+    """Cancel a pending or stalled round at once; ask a running one to stop.
+
+    Finished stages stay, so that the round can be resumed.
+
+    Raises
+    ------
+    RoundStateError
+        Where the round is not active.
+    """
+    _require_admin(user)
+    locked = Round.objects.select_for_update().get(pk=round.pk)
+    if not locked.is_active:
+        raise RoundStateError(f"only an active round can be cancelled, {locked} is {locked.state}")
+    locked.cancel_requested = True
+    if locked.state == RoundState.PENDING or selectors.is_stalled(locked):
+        locked.state = RoundState.CANCELLED
+        locked.claimed_by = ""
+        locked.finished_at = timezone.now()
+    locked.save()
+    transaction.on_commit(lambda: nudge(locked.pk))
+    return locked
+
+
+@transaction.atomic
+def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
+    """Make a failed or cancelled round pending again; finished stages are not redone.
+
+    Raises
+    ------
+    RoundStateError
+        Where the round is neither, or is not the workflow's latest.
+    RoundActiveError
+        Where another round became active meanwhile.
+    """
+    _require_admin(user)
+    locked = Round.objects.select_for_update().get(pk=round.pk)
+    if locked.state not in {RoundState.FAILED, RoundState.CANCELLED}:
+        raise RoundStateError(
+            f"only a failed or cancelled round can be resumed, {locked} is {locked.state}"
+        )
+    _require_latest(locked)
+    locked.state, locked.error, locked.cancel_requested = RoundState.PENDING, "", False
+    locked.claimed_by, locked.heartbeat_at, locked.finished_at = "", None, None
+    locked.save()
+    locked.stages.update(error="")
+    transaction.on_commit(lambda: _hand_over(locked.pk))
+    return locked
+
+
+@transaction.atomic
+def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # noqa: A002
+    """Publish a refused round all the same, and keep the admin's reason.
+
+    Raises
+    ------
+    InvalidInputError
+        Where no reason is given.
+    RoundStateError
+        Where the gate did not refuse the round, a later one exists, or its files have
+        changed since.
+    """
+    _require_admin(user)
+    if not reason.strip():
+        raise InvalidInputError("reason must say why the gate is overridden, is blank")
+    locked = Round.objects.select_for_update().get(pk=round.pk)
+    if locked.verdict != Verdict.REFUSED:
+        raise RoundStateError(f"only a refused round can be overridden, {locked} is not refused")
+    _require_latest(locked)
+    try:
+        install_round(round=locked)
+    except ArtefactError as error:
+        raise RoundStateError(str(error)) from error
+    locked.verdict = Verdict.OVERRIDDEN
+    locked.verdict_reason = f"{reason.strip()} ({user or 'command line'})"
+    locked.save(update_fields=["verdict", "verdict_reason"])
+    transaction.on_commit(lambda: nudge(locked.pk))
+    return locked
+
+
+def _require_admin(user: User | None) -> None:
+    if user is not None and not user.may_run_rounds:
+        raise ForbiddenError(f"running rounds needs the role admin, {user} has {user.role!r}")
+
+
+def _checked_config(workflow: Workflow, config: Mapping[str, Any]) -> RoundConfig:
+    given = {"retirement_votes": workflow.retirement_votes, **config}
+    try:
+        return RoundConfig.from_dict(given)
+    except InvalidSettingError as error:
+        raise RoundConfigError(str(error)) from error
+
+
+def _version_with_votes(workflow: Workflow, config: RoundConfig) -> WorkflowVersion:
+    """Return the current version, once enough galaxies have votes under it."""
+    version = workflow.current_version
+    if version is None:
+        raise TooFewVotesError(f"workflow must have a version, {workflow} has none")
+    wanted = {False: config.min_training_subjects, True: config.min_held_out_subjects}
+    for in_panel, minimum in wanted.items():
+        found = selectors.count_voted(version=version, in_panel=in_panel, at_most=minimum)
+        if found < minimum:
+            where = "in the control panel" if in_panel else "outside the control panel"
+            raise TooFewVotesError(
+                f"a round needs at least {minimum} galaxies with votes {where}, there are {found}",
+                found=found,
+                needed=minimum,
+            )
+    return version
+
+
+def _create_round(
+    version: WorkflowVersion, user: User | None, config: RoundConfig, seed: int
+) -> Round:
+    workflow = version.workflow
+    Workflow.objects.select_for_update().get(pk=workflow.pk)
+    last = Round.objects.filter(workflow=workflow).aggregate(last=Max("number"))["last"] or 0
+    try:
+        with transaction.atomic():
+            round_ = Round.objects.create(
+                workflow=workflow,
+                version=version,
+                number=last + 1,
+                requested_by=user,
+                seed=seed,
+                config=config.to_dict(),
+                code_version=code_version(),
+            )
+    except IntegrityError as error:
+        raise _active_error(workflow) from error
+    RoundStage.objects.bulk_create(
+        RoundStage(round=round_, position=position, name=name)
+        for position, name in enumerate(STAGES)
+    )
+    return round_
+
+
+def _active_error(workflow: Workflow) -> RoundActiveError:
+    active = selectors.active_round(workflow=workflow)
+    number = active.number if active else None
+    return RoundActiveError(
+        f"workflow {workflow} can have one active round, round {number} is active", active=number
+    )
+
+
+def _require_latest(round_: Round) -> None:
+    later = Round.objects.filter(workflow=round_.workflow, number__gt=round_.number).first()
+    if later is not None and later.is_active:
+        raise _active_error(round_.workflow)
+    if later is not None:
+        raise RoundStateError(f"only the latest round allows this, round {later.number} is later")
+
+
+def _hand_over(round_id: int) -> None:
+    nudge(round_id)
+    enqueue_round(round_id=round_id)

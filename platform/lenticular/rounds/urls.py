@@ -1,0 +1,20 @@
+"""The addresses of the rounds pages and of their socket."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from lenticular.rounds import views
+from lenticular.rounds.consumers import RoundConsumer
+
+urlpatterns: list[URLPattern] = [
+    path("", views.rounds_page, name="rounds"),
+    path("<slug:slug>/start/", views.start, name="round-start"),
+    path("<slug:slug>/<int:number>/", views.round_page, name="round"),
+    path("<slug:slug>/<int:number>/cancel/", views.cancel, name="round-cancel"),
+    path("<slug:slug>/<int:number>/resume/", views.resume, name="round-resume"),
+    path("<slug:slug>/<int:number>/override/", views.override, name="round-override"),
+]
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/rounds/<int:round_id>/", RoundConsumer.as_asgi()),
+]

@@ -1,0 +1,388 @@
+"""A whole round over files: forty drawn images, a tiny network, every way to stop it."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import mlcore.cnn  # noqa: F401 - before torch
+
+# isort: split
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from mlcore.cnn.model import CnnModel
+from mlcore.cnn.train import train
+from mlcore.errors import (
+    ArtefactError,
+    CancelledError,
+    CatalogueError,
+    InvalidInputError,
+    NotEnoughVotesError,
+)
+from mlcore.images import ImageCache
+from mlcore.round_plan import RoundConfig, RoundPlan
+from mlcore.train_config import TrainConfig
+from mlcore.training_round import STAGES, run_round
+from mlcore.tree import DecisionTree
+
+SUBJECTS = 48
+VOTES = 5
+NAMES = [stage.name for stage in STAGES]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small tensors are faster on one thread."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def tree():
+    def answer(slug, following=None):
+        return {"slug": slug, "text": {"en": slug}, "next": following}
+
+    def question(slug, *answers):
+        return {"slug": slug, "text": {"en": slug}, "help": {}, "answers": list(answers)}
+
+    return DecisionTree.from_dict(
+        {
+            "slug": "tiny",
+            "name": "Tiny",
+            "start": "shape",
+            "questions": [
+                question("shape", answer("round"), answer("bar", "bright")),
+                question("bright", answer("yes"), answer("no")),
+            ],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def config():
+    train = TrainConfig(
+        encoder="test_resnet",
+        image_size=24,
+        crop_fraction=1.0,
+        batch_size=8,
+        epochs=2,
+        steps_per_epoch=4,
+        average_views=1,
+        predict_batch_size=16,
+        pretrain_steps=2,
+        pretrain_batch_size=8,
+    )
+    return RoundConfig(
+        train=train,
+        min_training_subjects=10,
+        min_held_out_subjects=4,
+        bootstrap_draws=100,
+        gate_margin=50.0,
+        dimensions=4,
+        draws=8,
+        batch=6,
+        retirement_votes=10,
+        folds=2,
+        false_discovery_rate=0.5,
+    )
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """Bars and blobs: image files, one of them broken."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for number in range(SUBJECTS):
+        pixels = rng.integers(0, 20, (24, 24, 3), dtype=np.uint8)
+        patch = (slice(8, 16), slice(8, 16)) if number % 2 == 0 else (slice(11, 13), slice(2, 22))
+        pixels[patch] += 100
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    (folder / f"{SUBJECTS - 1}.png").write_bytes(b"not an image")
+    return folder
+
+
+def input_table(survey, tree, *, voted=40):
+    """Every fourth subject is in the panel, the last `voted` to SUBJECTS have no votes."""
+    numbers = np.arange(SUBJECTS)
+    counts = np.zeros((SUBJECTS, len(tree.label_cols)), dtype=np.int32)
+    counts[0:voted:2, 0] = VOTES
+    counts[1:voted:2, 1] = VOTES
+    counts[1:voted:2, 2] = 3
+    counts[1:voted:2, 3] = 2
+    columns = {
+        "id_str": [f"s:{number}" for number in numbers],
+        "file_loc": [str(survey / f"{number}.png") for number in numbers],
+        "control": numbers % 4 == 0,
+        "retired": numbers == 3,
+        "pending": np.where(numbers == 5, 2, 0).astype(np.int32),
+    }
+    return pa.table(columns | dict(zip(tree.label_cols, counts.T, strict=True)))
+
+
+def begin(directory, table):
+    (directory / "input").mkdir(parents=True)
+    pq.write_table(table, directory / "input" / "subjects.parquet")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def plan(tree, config, tmp_path_factory):
+    return RoundPlan(tree, 3, config, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="module")
+def finished(plan, survey, tree, tmp_path_factory):
+    """A whole round, with everything it reported."""
+    directory = begin(tmp_path_factory.mktemp("round"), input_table(survey, tree))
+    said = []
+    result = run_round(plan, directory, on_progress=lambda *given: said.append(given))
+    return result, said
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """The finished round in a folder that a test may spoil."""
+    shutil.copytree(finished[0].directory, tmp_path / "round")
+    return tmp_path / "round"
+
+
+def forget(directory, *names):
+    """Leave the round as a kill before these stages would."""
+    for name in names:
+        shutil.rmtree(directory / name)
+
+
+def begun(said):
+    """Return the stages that did some work, in order."""
+    return [stage for stage, fraction, _ in said if fraction == 0.0]
+
+
+class TestWholeRound:
+    def test_runs_every_stage_once_and_in_order(self, finished):
+        result, said = finished
+        assert list(result.records) == NAMES
+        assert begun(said) == NAMES
+        assert [stage for stage, fraction, _ in said if fraction == 1.0] == NAMES
+
+    def test_progress_never_falls_within_a_stage(self, finished):
+        for name in NAMES:
+            fractions = [fraction for stage, fraction, _ in finished[1] if stage == name]
+            assert fractions == sorted(fractions)
+
+    def test_the_catalogue_leaves_the_control_panel_out(self, finished, tree):
+        folder = finished[0].directory / "snapshot"
+        training = pq.read_table(folder / "training.parquet").to_pydict()
+        held_out = pq.read_table(folder / "held_out.parquet").to_pydict()
+        assert training["id_str"] == [f"s:{n}" for n in range(40) if n % 4]
+        assert held_out["id_str"] == [f"s:{n}" for n in range(40) if n % 4 == 0]
+        assert training["shape_bar"][0] == VOTES
+        assert training["shape_round"][0] == 0
+        assert finished[0].records["snapshot"].result["training_subjects"] == 30
+
+    def test_says_where_the_weights_came_from(self, finished):
+        origin = finished[0].records["train"].result["origin"]
+        assert origin["source"] == "pretrained-here"
+        assert origin["reason"]
+
+    def test_judges_on_the_control_panel(self, finished):
+        found = finished[0].records["evaluate"].result
+        assert found["n"] == 10
+        assert set(found["questions"]) == {"shape", "bright"}
+        assert found["comparison"] is None
+        assert "no model before" in found["verdict"]
+
+    def test_predicts_every_readable_subject(self, finished):
+        found = finished[0].records["predict"].result
+        assert found["galaxies"] == SUBJECTS - 1
+        assert list(found["unreadable"]) == [f"s:{SUBJECTS - 1}"]
+
+    def test_queues_what_is_still_to_ask(self, finished, tree):
+        queue = pq.read_table(finished[0].directory / "acquire" / "queue.parquet").to_pydict()
+        assert queue["rank"] == list(range(len(queue["id_str"])))
+        assert set(queue["id_str"]) == {f"s:{n}" for n in range(SUBJECTS - 1) if n != 3}
+        assert all(1 <= votes <= 10 for votes in queue["votes_wanted"])
+        assert set(queue["top_answer"]) <= {"shape_round", "shape_bar"}
+        panel = [int(id_str[2:]) % 4 == 0 for id_str in queue["id_str"]]
+        assert panel == sorted(panel)
+        assert "s:5" not in queue["id_str"][: finished[0].records["acquire"].result["batch"]]
+
+    def test_ranks_the_votes_to_doubt(self, finished):
+        found = pq.read_table(finished[0].directory / "flag" / "mislabels.parquet").to_pylist()
+        assert [row["rank"] for row in found] == list(range(len(found)))
+        assert len(found) == 40
+        scores = [row["score"] for row in found]
+        assert scores == sorted(scores, reverse=True)
+        assert all(row["flagged"] == (row["q_value"] <= 0.5) for row in found)
+        assert all(abs(sum(dict(row["observed"]).values()) - 1) < 1e-9 for row in found)
+
+
+class TestResuming:
+    def test_a_finished_round_does_nothing_again(self, plan, copy):
+        said = []
+        run_round(plan, copy, on_progress=lambda *given: said.append(given))
+        assert begun(said) == []
+
+    def test_finished_stages_are_skipped(self, plan, copy, finished):
+        forget(copy, "acquire", "flag")
+        said = []
+        result = run_round(plan, copy, on_progress=lambda *given: said.append(given))
+        assert begun(said) == ["acquire", "flag"]
+        before, after = finished[0].records["acquire"], result.records["acquire"]
+        assert after.outputs["queue.parquet"] == before.outputs["queue.parquet"]
+
+    def test_runs_no_further_than_asked(self, plan, copy):
+        forget(copy, "predict", "acquire", "flag")
+        result = run_round(plan, copy, until="predict")
+        assert list(result.records) == NAMES[: NAMES.index("predict") + 1]
+        assert not (copy / "acquire").exists()
+
+    def test_a_cancelled_training_goes_on_from_its_checkpoint(self, plan, survey, tree, tmp_path):
+        directory = begin(tmp_path / "round", input_table(survey, tree))
+        stop = []
+
+        def watch(stage, _fraction, message):
+            if stage == "train" and "epoch 1" in message:
+                stop.append(message)
+
+        with pytest.raises(CancelledError):
+            run_round(plan, directory, on_progress=watch, should_stop=lambda: bool(stop))
+        said = []
+        with pytest.raises(CancelledError):
+            run_round(
+                plan,
+                directory,
+                on_progress=lambda *given: said.append(given),
+                should_stop=lambda: bool(said) and said[-1][:2] == ("train", 1.0),
+            )
+        assert begun(said) == ["train"]
+        epochs = [message[:7] for _, _, message in said if message.startswith("epoch")]
+        assert epochs == ["epoch 2"]
+
+    def test_other_settings_make_every_stage_again(self, plan, copy):
+        other = replace(plan, config=replace(plan.config, min_flag_votes=2))
+        said = []
+        with pytest.raises(CancelledError):
+            run_round(
+                other,
+                copy,
+                on_progress=lambda *given: said.append(given),
+                should_stop=lambda: bool(said) and said[-1][0] == "train",
+            )
+        assert begun(said)[:2] == ["snapshot", "train"]
+
+    def test_a_changed_file_is_an_error_and_then_made_again(self, plan, copy):
+        queue = copy / "acquire" / "queue.parquet"
+        whole = queue.read_bytes()
+        queue.write_bytes(whole[:-8] + b"tampered")
+        with pytest.raises(ArtefactError, match=r"acquire/queue\.parquet must have checksum"):
+            run_round(plan, copy)
+        run_round(plan, copy)
+        assert queue.read_bytes() == whole
+
+    def test_a_damaged_mark_is_an_error_and_then_made_again(self, plan, copy):
+        (copy / "flag" / "stage.json").write_text("{")
+        with pytest.raises(ArtefactError, match=r"flag/stage\.json is damaged"):
+            run_round(plan, copy)
+
+
+class TestGate:
+    def test_compares_with_the_model_before(self, plan, copy, finished):
+        forget(copy, "evaluate")
+        model = finished[0].directory / "train" / "model"
+        result = run_round(replace(plan, previous_model=model), copy)
+        found = result.records["evaluate"].result
+        assert found["comparison"]["difference"] == pytest.approx(0.0)
+        assert found["comparison"]["not_worse"]
+        assert found["previous"]["n"] == found["n"]
+        assert found["verdict"].startswith("Not worse than the model before on 10 galaxies")
+
+    def test_a_worse_model_is_refused(self, plan, copy, tmp_path):
+        cache = ImageCache.open(plan.shared / "images-24-1")
+        rows = cache.rows([f"s:{number}" for number in range(40)])
+        counts = np.zeros((40, 4))
+        counts[0::2, 0] = VOTES
+        counts[1::2] = [0, VOTES, 3, 2]
+        longer = replace(plan.config.train, epochs=20)
+        train(cache, rows, counts, plan.tree, longer, directory=tmp_path, seed=0)
+        strict = replace(plan.config, gate_margin=0.0)
+        better = replace(plan, config=strict, previous_model=tmp_path / "model")
+        found = run_round(better, copy).records["evaluate"].result
+        assert not found["comparison"]["not_worse"]
+        assert found["comparison"]["difference"] > 0
+        assert found["verdict"].startswith("Not shown to be as good as the model before")
+
+    def test_another_tree_cannot_be_compared(self, plan, copy, finished, tmp_path):
+        model = CnnModel.load(finished[0].directory / "train" / "model")
+        renamed = DecisionTree.from_dict({**plan.tree.to_dict(), "slug": "other"})
+        replace(model, tree=renamed).save(tmp_path / "other")
+        forget(copy, "evaluate")
+        result = run_round(replace(plan, previous_model=tmp_path / "other"), copy)
+        assert result.records["evaluate"].result["comparison"] is None
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("voted", [12, 0])
+    def test_too_few_votes(self, voted, plan, survey, tree, *, tmp_path):
+        directory = begin(tmp_path / "round", input_table(survey, tree, voted=voted))
+        with pytest.raises(NotEnoughVotesError, match="training galaxies with votes must be"):
+            run_round(plan, directory)
+
+    def test_too_few_in_the_panel(self, plan, survey, tree, tmp_path):
+        strict = replace(plan, config=replace(plan.config, min_held_out_subjects=11))
+        directory = begin(tmp_path / "round", input_table(survey, tree))
+        with pytest.raises(NotEnoughVotesError, match=r"held_out .* at least 11, are 10"):
+            run_round(strict, directory)
+
+    def test_a_missing_column(self, plan, survey, tree, tmp_path):
+        table = input_table(survey, tree).drop_columns(["shape_bar"])
+        with pytest.raises(CatalogueError, match="'shape_bar'"):
+            run_round(plan, begin(tmp_path / "round", table))
+
+    def test_a_blank_count(self, plan, survey, tree, tmp_path):
+        table = input_table(survey, tree)
+        blank = pa.array([None] + [0] * (SUBJECTS - 1), pa.int32())
+        place = table.column_names.index("bright_yes")
+        table = table.set_column(place, "bright_yes", blank)
+        with pytest.raises(CatalogueError, match="no blanks, column 'bright_yes'"):
+            run_round(plan, begin(tmp_path / "round", table))
+
+    def test_no_input(self, plan, tmp_path):
+        with pytest.raises(ArtefactError, match=r"subjects\.parquet"):
+            run_round(plan, tmp_path)
+
+    def test_an_unknown_last_stage(self, plan, tmp_path):
+        with pytest.raises(InvalidInputError, match=r"until must be one of .*, is 'publish'"):
+            run_round(plan, tmp_path, until="publish")
+
+
+class TestConfig:
+    def test_goes_through_json_unchanged(self, config):
+        document = json.loads(json.dumps(config.to_dict()))
+        assert RoundConfig.from_dict(document) == config
+
+    def test_what_is_left_out_has_its_default(self):
+        assert RoundConfig.from_dict({"folds": 4}) == RoundConfig(folds=4)
+
+    @pytest.mark.parametrize(
+        ("document", "message"),
+        [
+            ({"folds": 1}, "folds must be a whole number of at least 2, is 1"),
+            ({"folds": True}, "folds must be a whole number of at least 2, is True"),
+            ({"batch": "many"}, "batch must be a whole number of at least 1, is 'many'"),
+            ({"false_discovery_rate": 1.0}, "false_discovery_rate must be in"),
+            ({"gate_margin": -0.1}, "gate_margin must be finite and at least 0, is -0.1"),
+            ({"epochs": 3}, "epochs must be a setting of a round, is unknown"),
+            ({"train": {"epochs": 0}}, "epochs must be at least 1, is 0"),
+            ({"train": 3}, "train must be an object of settings, is 3"),
+        ],
+    )
+    def test_a_broken_rule_is_named(self, document, message):
+        with pytest.raises(InvalidInputError, match=message):
+            RoundConfig.from_dict(document)
+
+    def test_a_seed_outside_its_range(self, plan):
+        with pytest.raises(InvalidInputError, match="seed must be in"):
+            replace(plan, seed=-1)

@@ -1,0 +1,97 @@
+"""Rounds as a worker runs them: whole, cancelled, failing."""
+
+import pytest
+
+from lenticular.rounds import selectors, services, tasks
+from lenticular.rounds.models import STAGES, Round, RoundState, TrainedModel, Verdict
+from lenticular.rounds.workspace import round_folder, stage_folder
+from lenticular.selection.models import QueueEntry
+
+from .conftest import SUBJECTS, TINY
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("one_thread", "quiet_logs"),
+]
+
+
+def start(workflow, config=TINY):
+    return services.start_round(workflow=workflow, user=None, config=config, seed=1)
+
+
+def finish(round_):
+    tasks.run_round(round_.pk)
+    round_.refresh_from_db()
+    return round_
+
+
+def test_a_round_runs_from_votes_to_a_published_queue(workflow):
+    round_ = finish(start(workflow))
+    assert (round_.state, round_.verdict, round_.error) == ("succeeded", Verdict.ACCEPTED, "")
+    assert [stage.progress for stage in round_.stages.all()] == [1.0] * len(STAGES)
+    assert round_.votes == 32 * 5
+    assert round_.evaluation["n"] == 8
+    assert round_.catalogue_checksum
+    assert round_.hardware["devices"]
+    assert selectors.current_model(workflow).origin["source"] == "pretrained-here"
+    assert QueueEntry.objects.filter(generation=1).count() == SUBJECTS
+    first = QueueEntry.objects.order_by("-priority").first()
+    assert first.top_answer.startswith("shape_")
+    assert not first.in_panel
+    predicted = selectors.read_predictions(round_, ["s:1", "s:39", "s:none"])
+    assert set(predicted) == {"s:1", "s:39"}
+    assert predicted["s:1"].shape == (2,)
+    assert [id_str for id_str, _ in selectors.iterate_predictions(round_)][:2] == ["s:0", "s:1"]
+
+    again = finish(round_)
+    assert again.finished_at == round_.finished_at
+
+    second = finish(start(workflow))
+    assert second.evaluation["comparison"]["n"] == 8
+    assert second.verdict == Verdict.ACCEPTED
+    assert selectors.current_model(workflow).round == second
+
+
+def test_a_cancelled_round_stops_soon_and_can_be_resumed(workflow, monkeypatch):
+    round_ = start(workflow, {**TINY, "train": {**TINY["train"], "epochs": 10_000}})
+    report = services.report_progress
+
+    def cancel_in_training(**given):
+        report(**given)
+        if given["stage"] == "train":
+            services.cancel_round(round=round_, user=None)
+
+    monkeypatch.setattr(services, "report_progress", cancel_in_training)
+    assert finish(round_).state == RoundState.CANCELLED
+    assert round_.stages.get(name="snapshot").finished_at
+    assert not TrainedModel.objects.exists()
+    assert selectors.may_be_resumed(round_)
+
+
+def test_a_cancelled_round_that_nobody_had_ends_at_once(workflow):
+    round_ = start(workflow)
+    Round.objects.update(cancel_requested=True)
+    assert finish(round_).state == RoundState.CANCELLED
+    assert not round_folder(round_).exists()
+
+
+def test_a_failed_stage_shows_its_error(workflow):
+    config = {**TINY, "train": {**TINY["train"], "encoder": "no_such_encoder"}}
+    round_ = finish(start(workflow, config))
+    assert round_.state == RoundState.FAILED
+    assert "no_such_encoder" in round_.error
+    assert "no_such_encoder" in round_.stages.get(name="train").error
+    assert QueueEntry.objects.filter(generation=0).count() == SUBJECTS
+
+
+def test_a_changed_artefact_fails_the_round_and_leaves_the_queue_whole(workflow):
+    first = finish(start(workflow))
+    broken = finish(start(workflow, {**TINY, "train": {**TINY["train"], "encoder": "nothing"}}))
+    assert broken.state == RoundState.FAILED
+    catalogue = stage_folder(broken, "snapshot").path / "training.parquet"
+    catalogue.write_bytes(b"tampered")
+    broken = finish(services.resume_round(round=broken, user=None))
+    assert broken.state == RoundState.FAILED
+    assert "snapshot/training.parquet must have checksum" in broken.error
+    assert QueueEntry.objects.filter(generation=first.number).count() == SUBJECTS
+    assert selectors.current_model(workflow).round == first

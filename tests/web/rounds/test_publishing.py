@@ -1,0 +1,127 @@
+"""Publication: the gate, and all or nothing."""
+
+import pytest
+
+from lenticular.rounds import selectors, services
+from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.models import (
+    FlagState,
+    MislabelFlag,
+    RoundState,
+    TrainedModel,
+    Verdict,
+)
+from lenticular.rounds.work import claim_round
+from lenticular.rounds.workspace import stage_folder
+from lenticular.selection.models import QueueEntry
+from lenticular.subjects.models import Subject
+from mlcore.errors import ArtefactError
+
+from .conftest import TINY, WORKER
+
+pytestmark = pytest.mark.django_db
+
+
+def publish(round_):
+    return services.publish_round(round=round_, worker=WORKER)
+
+
+@pytest.fixture
+def second(running, admin, write_stages):
+    """The first round is published, the second one is running."""
+    write_stages(running)
+    publish(running)
+    round_ = services.start_round(workflow=running.workflow, user=admin, config=TINY, seed=2)
+    assert claim_round(round_id=round_.pk, worker=WORKER)
+    return round_
+
+
+class TestFirstRound:
+    def test_its_model_is_the_current_one(self, running, write_stages):
+        write_stages(running)
+        round_ = publish(running)
+        model = selectors.current_model(running.workflow)
+        assert (round_.state, round_.verdict) == (RoundState.SUCCEEDED, Verdict.ACCEPTED)
+        assert model.round == round_
+        assert model.artefacts == f"{round_.artefacts}/train/model"
+        assert model.origin["source"] == "scratch"
+
+    def test_its_findings_are_recorded(self, running, write_stages):
+        write_stages(running)
+        round_ = publish(running)
+        assert round_.catalogue_checksum == "c" * 64
+        assert round_.evaluation["questions"]["shape"]["accuracy"] == 0.9
+        assert round_.verdict_reason == "Said by the gate."
+        assert round_.stages.get(name="publish").progress == 1.0
+
+    def test_its_queue_is_served(self, running, write_stages):
+        write_stages(running)
+        publish(running)
+        entries = QueueEntry.objects.filter(generation=1).order_by("-priority")
+        assert [entry.subject.external_id for entry in entries] == ["3", "2"]
+        assert [entry.room for entry in entries] == [4, 10]
+        assert min(entry.priority for entry in entries) >= 1
+        assert entries[0].top_answer == "shape_bar"
+
+    def test_its_flags_are_kept_in_order(self, running, write_stages):
+        write_stages(running, flags=("1", "5"))
+        publish(running)
+        flags = MislabelFlag.objects.all()
+        assert [(flag.rank, flag.subject.external_id) for flag in flags] == [(1, "1"), (2, "5")]
+        assert flags[0].observed == {"round": 0.0, "bar": 1.0}
+        assert flags[0].reason == "5 of 5 said bar"
+
+
+class TestGate:
+    def test_a_model_that_is_not_worse_replaces_the_old(self, second, write_stages):
+        write_stages(second, not_worse=True)
+        assert publish(second).verdict == Verdict.ACCEPTED
+        assert selectors.current_model(second.workflow).round == second
+        assert TrainedModel.objects.filter(is_current=True).count() == 1
+        assert QueueEntry.objects.filter(generation=2).count() == 2
+
+    def test_a_worse_model_is_refused_and_keeps_its_record(self, second, write_stages):
+        write_stages(second, not_worse=False)
+        round_ = publish(second)
+        assert (round_.state, round_.verdict) == (RoundState.SUCCEEDED, Verdict.REFUSED)
+        assert round_.evaluation["comparison"]["high"] == 0.2
+        assert selectors.current_model(second.workflow).round.number == 1
+        assert not QueueEntry.objects.filter(generation=2).exists()
+        assert not second.flags.exists()
+        assert not second.model.is_current
+
+
+class TestAllOrNothing:
+    @pytest.mark.parametrize(
+        ("stage", "name"), [("acquire", "queue.parquet"), ("flag", "mislabels.parquet")]
+    )
+    def test_a_changed_file_leaves_the_queue_whole(self, second, write_stages, stage, name):
+        write_stages(second, not_worse=True)
+        (stage_folder(second, stage).path / name).write_bytes(b"tampered")
+        with pytest.raises(ArtefactError, match=f"{stage}/{name} must have checksum"):
+            publish(second)
+        assert selectors.current_model(second.workflow).round.number == 1
+        assert QueueEntry.objects.filter(generation=1).count() == 2
+        assert not QueueEntry.objects.filter(generation=2).exists()
+        second.refresh_from_db()
+        assert second.state == RoundState.RUNNING
+
+    def test_an_unfinished_stage_is_not_published(self, running, write_stages):
+        write_stages(running)
+        stage_folder(running, "train").unmark()
+        with pytest.raises(ArtefactError, match=r"stage train .* must be finished"):
+            publish(running)
+
+    def test_a_lost_claim_publishes_nothing(self, running, write_stages):
+        write_stages(running)
+        with pytest.raises(LostClaimError):
+            services.publish_round(round=running, worker="another")
+        assert not TrainedModel.objects.exists()
+
+
+def test_what_an_expert_has_judged_is_not_flagged_again(second, write_stages):
+    MislabelFlag.objects.update(state=FlagState.VOTES_RIGHT)
+    write_stages(second, not_worse=True, flags=("1", "5"))
+    publish(second)
+    assert [flag.subject.external_id for flag in second.flags.all()] == ["5"]
+    assert Subject.objects.get(pk=second.flags.get().subject_id).external_id == "5"
