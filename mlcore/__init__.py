@@ -1,1 +1,1 @@
-"""The machine's half of Lenticular: trees, votes, CNN, Gaussian process and rounds, without Django."""
+"""The machine's half: trees, votes, CNN, Gaussian process and rounds, without Django."""

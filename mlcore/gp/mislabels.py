@@ -264,23 +264,7 @@ def flag_mislabels(
     if review_budget is not None:
         require_at_least("review_budget", review_budget, 0)
         flagged = flagged[:review_budget]
-    worst, p_values, scores = (
-        table.worst_questions(),
-        table.galaxy_p_values(),
-        table.galaxy_scores(),
-    )
-    return [
-        MislabelCandidate(
-            id_str=ids[row],
-            p_value=float(p_values[row]),
-            q_value=float(q_values[row]),
-            score=float(scores[row]),
-            **_contradiction(
-                tree.question(table.questions[worst[row]]), votes[row], table.expected[row], tree
-            ),
-        )
-        for row in flagged
-    ]
+    return _candidates(flagged, ids, votes, table, q_values=q_values, tree=tree)
 
 
 def contamination(
@@ -330,6 +314,34 @@ def _log_odds(counts: Floats, predictive: VotePredictive) -> Floats:
     gap = predictive.log_wrong(observed, rows) - predictive.log_clean(observed, rows)
     odds[rows] = gap[:, 0]
     return odds
+
+
+def _candidates(
+    rows: Ints,
+    ids: Sequence[str],
+    counts: Floats,
+    table: SurpriseTable,
+    *,
+    q_values: Floats,
+    tree: DecisionTree,
+) -> list[MislabelCandidate]:
+    worst, p_values, scores = (
+        table.worst_questions(),
+        table.galaxy_p_values(),
+        table.galaxy_scores(),
+    )
+    return [
+        MislabelCandidate(
+            id_str=ids[row],
+            p_value=float(p_values[row]),
+            q_value=float(q_values[row]),
+            score=float(scores[row]),
+            **_contradiction(
+                tree.question(table.questions[worst[row]]), counts[row], table.expected[row], tree
+            ),
+        )
+        for row in rows
+    ]
 
 
 class _Contradiction(TypedDict):

@@ -11,8 +11,11 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]

@@ -10,23 +10,28 @@ votes are the last round's, so that both models are judged on the same.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from lenticular.operations.demo_plan import DemoPlan
-from lenticular.operations.demo_votes import Crowd
-from lenticular.rounds.models import Round
-from lenticular.rounds.workspace import round_folder, shared_folder
-from mlcore.round_plan import RoundConfig, RoundPlan
+from lenticular.rounds.pipeline import plan_of
+from lenticular.rounds.workspace import round_folder
 from mlcore.simulate.volunteers import SimulatedVolunteer, VolunteerPopulation, classify
 from mlcore.training_round import run_round
-from mlcore.tree import DecisionTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from lenticular.operations.demo_plan import DemoPlan
+    from lenticular.operations.demo_votes import Crowd
+    from lenticular.rounds.models import Round
+    from mlcore.tree import DecisionTree
 
 SUBJECTS = Path("input", "subjects.parquet")
 
@@ -61,12 +66,7 @@ def evaluate_random_choice(
         index = after.column_names.index(column)
         after = after.set_column(index, column, pa.array(counts[:, place], pa.int32()))
     pq.write_table(after, directory / SUBJECTS)
-    work = RoundPlan(
-        tree=tree,
-        seed=last.seed,
-        config=RoundConfig.from_dict(last.config),
-        shared=shared_folder(last.workflow),
-    )
+    work = replace(plan_of(last), previous_model=None)
     result = run_round(work, directory, until="evaluate", on_progress=on_progress)
     return result.records["evaluate"].result
 

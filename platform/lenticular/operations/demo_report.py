@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lenticular.consensus.models import Tally
-from lenticular.operations.demo_votes import Crowd
-from lenticular.releases.models import Release
 from lenticular.rounds.models import FlagState, MislabelFlag, Round
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lenticular.operations.demo_votes import Crowd
+    from lenticular.releases.models import Release
 
 
 def report_lines(
@@ -69,10 +72,11 @@ def _mislabels(rounds: Sequence[Round], crowd: Crowd) -> list[str]:
     flags = MislabelFlag.objects.filter(round__in=rounds).select_related("subject")
     flagged = {flag.subject.external_id for flag in flags}
     confirmed = {flag.subject.external_id for flag in flags if flag.state == FlagState.MISLABEL}
-    return [
+    line = (
         f"Wrong labels: {len(planted)} planted among the galaxies with votes, "
-        f"{len(flagged)} flagged, {len(confirmed)} confirmed by the expert",
-    ]
+        f"{len(flagged)} flagged, {len(confirmed)} confirmed by the expert"
+    )
+    return [line]
 
 
 def _has_votes(name: str, round_: Round) -> bool:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from lenticular.accounts.models import User
 from lenticular.common.errors import LenticularError
-from lenticular.operations.processes import Stack
 from lenticular.rounds.models import Round, RoundState
 from lenticular.rounds.selectors import active_round, get_round
 from lenticular.rounds.services import start_round
-from lenticular.workflows.models import Workflow
 from mlcore.round_plan import RoundConfig
 from mlcore.train_config import TrainConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lenticular.accounts.models import User
+    from lenticular.operations.processes import Stack
+    from lenticular.workflows.models import Workflow
 
 POLL_SECONDS = 0.5
 

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import transaction
-from numpy.typing import NDArray
 
 from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.services import create_anonymous_volunteer
 from lenticular.classifications.models import Classification
 from lenticular.classify.services import record_classification
-from lenticular.operations.demo_plan import DemoPlan, DemoState
 from lenticular.review.services import record_verdict
 from lenticular.rounds.models import FlagState, MislabelFlag, Round
-from lenticular.selection.models import Lease
 from lenticular.selection.services import lease_subjects
-from lenticular.workflows.models import Workflow, WorkflowVersion
 from mlcore.catalogue import hash_split
 from mlcore.simulate.answers import answer_fractions
 from mlcore.simulate.survey import read_truths
 from mlcore.simulate.volunteers import VolunteerPopulation, classify
-from mlcore.tree import DecisionTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from lenticular.operations.demo_plan import DemoPlan, DemoState
+    from lenticular.selection.models import Lease
+    from lenticular.workflows.models import Workflow, WorkflowVersion
+    from mlcore.tree import DecisionTree
 
 SESSION = 5
 """Galaxies that a volunteer classifies in one sitting."""
@@ -86,9 +91,7 @@ class Volunteering:
         What they see.
     """
 
-    def __init__(
-        self, workflow: Workflow, plan: DemoPlan, state: DemoState, crowd: Crowd
-    ) -> None:
+    def __init__(self, workflow: Workflow, plan: DemoPlan, state: DemoState, crowd: Crowd) -> None:
         self.workflow, self.crowd = workflow, crowd
         self.version = current_version(workflow)
         self.people = VolunteerPopulation(plan.volunteers, plan.seed).volunteers()
@@ -142,7 +145,7 @@ def _volunteers(state: DemoState, count: int) -> list[Volunteer]:
 
 def current_version(workflow: Workflow) -> WorkflowVersion:
     """Return the workflow's current version, which the demonstration has made."""
-    return workflow.versions.get(pk=workflow.current_version_id)
+    return workflow.versions.select_related("workflow").latest("number")
 
 
 def review_flags(*, round_: Round, expert: User, crowd: Crowd) -> Iterator[MislabelFlag]:
@@ -152,9 +155,7 @@ def review_flags(*, round_: Round, expert: User, crowd: Crowd) -> Iterator[Misla
         name = flag.subject.external_id
         if name in crowd.planted:
             right = likeliest_path(crowd.true[name], tree)
-            record_verdict(
-                flag=flag, expert=expert, state=FlagState.MISLABEL, annotations=right
-            )
+            record_verdict(flag=flag, expert=expert, state=FlagState.MISLABEL, annotations=right)
         else:
             record_verdict(flag=flag, expert=expert, state=FlagState.VOTES_RIGHT)
         yield flag

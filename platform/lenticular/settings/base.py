@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import django_stubs_ext
@@ -130,7 +131,7 @@ STATICFILES_DIRS = [ROOT / "frontend" / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = HOME / "media"
 ARTEFACTS_ROOT = HOME / "artefacts"
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "artefacts": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -238,10 +239,13 @@ LENTICULAR_MAX_IMAGE_PIXELS = environment.number(
 LENTICULAR_SERVE_MEDIA = False
 LENTICULAR_SETTING_PROBLEMS = environment.PROBLEMS
 
+LOG_LEVEL = environment.text("LENTICULAR_LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": environment.text("LENTICULAR_LOG_LEVEL", "INFO")},
+    # The libraries say little unless something is wrong; we say what we do.
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {name: {"level": LOG_LEVEL} for name in ("lenticular", "mlcore", "celery")},
 }

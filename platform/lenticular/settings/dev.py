@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lenticular.settings import environment
 from lenticular.settings.base import *  # noqa: F403
 from lenticular.settings.base import HOME, SECRET_KEY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _kept_secret(path: Path) -> str:

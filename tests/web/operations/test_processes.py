@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from lenticular.operations.processes import ProcessError, Stack, wait_until_served
 
 SLEEPER = """

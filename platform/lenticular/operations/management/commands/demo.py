@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -34,6 +31,10 @@ from lenticular.workflows.services import create_workflow
 from mlcore.errors import MlcoreError
 from mlcore.simulate.survey import SurveyFiles, draw_survey
 from mlcore.tree import DecisionTree
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Iterator
 
 SLUG = "drawn-galaxies"
 TREE = settings.ROOT / "fixtures" / "trees" / "gz-decals-5.json"
@@ -92,7 +93,9 @@ class Command(BaseCommand):
         for number, votes in enumerate(plan.votes, start=1):
             if len(state.rounds) < number:
                 _vote(people, votes)
-                state.rounds.append(_round(workflow, admin, plan, stack, number, crowd))
+                round_ = _round(workflow, admin, plan.seed, stack, number)
+                _review(round_, admin, crowd)
+                state.rounds.append(round_.pk)
                 state.save()
         state.report = self._report(plan, state, workflow, admin, crowd)
         state.report.append(f"\nTook {time.monotonic() - begun:.0f} seconds.")
@@ -165,21 +168,23 @@ def _vote(people: Volunteering, votes: int) -> None:
         people.classify_until(votes, lambda have: _move(bar, have))
 
 
-def _round(
-    workflow: Workflow, admin: User, plan: DemoPlan, stack: Stack, number: int, crowd: Crowd
-) -> int:
+def _round(workflow: Workflow, admin: User, seed: int, stack: Stack, number: int) -> Round:
     with _bar(f"Round {number}", 100, "%") as bar:
 
         def show(fraction: float, message: str) -> None:
             _move(bar, 100 * fraction)
             bar.set_postfix_str(message[:48])
 
-        round_ = run_one_round(
-            workflow=workflow, admin=admin, seed=plan.seed, stack=stack, on_progress=show
+        return run_one_round(
+            workflow=workflow, admin=admin, seed=seed, stack=stack, on_progress=show
         )
-    for _ in tqdm(review_flags(round_=round_, expert=admin, crowd=crowd), "Expert reviews flags"):
-        pass
-    return round_.pk
+
+
+def _review(round_: Round, expert: User, crowd: Crowd) -> None:
+    flags = round_.flags.count()
+    with _bar("Expert reviews flags", flags, "flag") as bar:
+        for _ in review_flags(round_=round_, expert=expert, crowd=crowd):
+            bar.update()
 
 
 class _StageBar:
@@ -197,7 +202,12 @@ class _StageBar:
 
 @contextmanager
 def _bar(name: str, total: float, unit: str) -> Iterator[tqdm[Any]]:
-    with tqdm(total=total, desc=name, unit=unit, bar_format="{desc:24}{percentage:3.0f}%|{bar:30}| {n:.0f}/{total:.0f} {elapsed} {postfix}") as bar:
+    with tqdm(
+        total=total,
+        desc=name,
+        unit=unit,
+        bar_format="{desc:24}{percentage:3.0f}%|{bar:30}| {n:.0f}/{total:.0f} {elapsed} {postfix}",
+    ) as bar:
         yield bar
 
 

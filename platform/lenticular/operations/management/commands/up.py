@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -18,6 +17,9 @@ from lenticular.operations.processes import (
     start_worker,
     stop_on_termination,
 )
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 class Command(BaseCommand):
