@@ -192,3 +192,22 @@ def give_gold(universe, subject, path=SMOOTH_ROUND) -> Classification:
         gold_standard=True,
     )
     return classification
+
+
+def reload_universe() -> Universe:
+    """Return the world that `build_universe` left in this database, for another process."""
+    users = {user.role: user for user in User.objects.all()}
+    anonymous = Volunteer.objects.filter(user=None).order_by("pk")
+    return Universe(
+        survey=Survey.objects.get(),
+        subject_set=SubjectSet.objects.get(),
+        subjects=list(Subject.objects.order_by("pk")),
+        workflow=Workflow.objects.select_related("current_version").get(),
+        volunteer_user=users[Role.VOLUNTEER],
+        expert=users[Role.EXPERT],
+        astronomer=users[Role.ASTRONOMER],
+        admin=users[Role.ADMIN],
+        volunteer=volunteer_of(user=users[Role.VOLUNTEER]),
+        anonymous=anonymous[0],
+        other_anonymous=anonymous[1],
+    )

@@ -8,16 +8,14 @@ from django.contrib.auth.admin import UserAdmin
 from lenticular.accounts.models import User, Volunteer
 from lenticular.common.admin import ReadOnlyAdmin
 
-ROLE_FIELDS = (("Lenticular", {"fields": ("role",)}),)
-
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):
+class AccountAdmin(UserAdmin[User]):
     """Django's own page with the role added."""
 
     list_display = ("username", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
-    fieldsets = (*(UserAdmin.fieldsets or ()), *ROLE_FIELDS)
+    fieldsets = (*(UserAdmin.fieldsets or ()), ("Lenticular", {"fields": ("role",)}))
 
 
 @admin.register(Volunteer)

@@ -10,6 +10,6 @@ from lenticular.accounts.models import User
 class SignUpForm(UserCreationForm[User]):
     """A name and a password; the role is never asked."""
 
-    class Meta:
+    class Meta:  # noqa: D106  (Django's own pattern)
         model = User
         fields = ("username",)

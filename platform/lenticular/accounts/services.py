@@ -66,7 +66,7 @@ def create_anonymous_volunteer() -> Volunteer:
     return Volunteer.objects.create()
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def lock_volunteer(*, volunteer: Volunteer) -> Volunteer:
     """Lock the volunteer, and the one it is merged into; return the one who votes.
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from django.contrib.auth import login
-from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, RedirectURLMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.views.generic import FormView
 
 from lenticular.accounts.forms import SignUpForm
-from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.services import create_user, volunteer_of
 from lenticular.accounts.web import cookie_volunteer, forget_volunteer
+
+if TYPE_CHECKING:
+    from django.contrib.auth.forms import AuthenticationForm
+    from django.http.response import HttpResponseBase
+
+    from lenticular.accounts.models import User, Volunteer
 
 
 class Merge(Protocol):
@@ -35,7 +38,7 @@ class SignInView(LoginView):
         """Merge, then sign in."""
         anonymous = cookie_volunteer(self.request)
         response = super().form_valid(form)
-        keep_work(anonymous, cast("User", form.get_user()), self.merge, response)
+        keep_work(anonymous, form.get_user(), self.merge, response)
         return response
 
 

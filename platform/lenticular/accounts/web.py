@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.selectors import canonical
 from lenticular.accounts.services import create_anonymous_volunteer, volunteer_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
 
 COOKIE = "volunteer"
 COOKIE_SALT = "lenticular.volunteer"

@@ -52,7 +52,7 @@ class Classification(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     metadata = models.JSONField(default=dict, blank=True)
 
-    objects = AppendOnlyQuerySet.as_manager()
+    objects = models.Manager.from_queryset(AppendOnlyQuerySet)()
 
     class Meta:
         constraints = [
@@ -70,7 +70,7 @@ class Classification(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Append to the log; refuse to change what is in it."""
-        if self.pk is not None:
+        if not self._state.adding:
             raise ConflictError(f"the classification log is append-only, {self.uuid} is in it")
         super().save(*args, **kwargs)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Coalesce
 
 from lenticular.classifications.models import Classification, Kind
-from lenticular.workflows.models import Workflow, WorkflowVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from uuid import UUID
+
+    from lenticular.accounts.models import Volunteer
+    from lenticular.workflows.models import Workflow, WorkflowVersion
 
 
 def classification_with(*, uuid: UUID) -> Classification | None:
@@ -53,7 +57,23 @@ def count_people(*, version: WorkflowVersion) -> int:
     """Return how many people have voted under this version; merged volunteers are one."""
     votes = votes_of(workflow=version.workflow).filter(version=version)
     person = Coalesce("volunteer__merged_into_id", "volunteer_id")
-    return votes.aggregate(people=Count(person, distinct=True))["people"]
+    return int(votes.aggregate(people=Count(person, distinct=True))["people"])
+
+
+def first_classification_id(*, version: WorkflowVersion) -> int:
+    """Return the first vote under this version; 0 where there is none."""
+    found = Classification.objects.filter(version=version, kind=Kind.VOTE).order_by("id")
+    return found.values_list("id", flat=True).first() or 0
+
+
+def expert_classification(
+    *, version: WorkflowVersion, subject_id: int, volunteer: Volunteer
+) -> Classification | None:
+    """Return what this expert has said of the subject under this version, if anything."""
+    found = Classification.objects.filter(
+        version=version, subject=subject_id, volunteer=volunteer, kind=Kind.EXPERT
+    )
+    return found.first()
 
 
 def has_classified(*, workflow: Workflow, subject_id: int, volunteer_ids: Collection[int]) -> bool:
@@ -72,5 +92,5 @@ def classifications_of(*, volunteer_ids: Collection[int]) -> QuerySet[Classifica
 
 def last_classification_id(*, workflow: Workflow) -> int:
     """Return the end of the workflow's log; 0 where it is empty."""
-    found = Classification.objects.filter(workflow=workflow).order_by("-id")
-    return found.values_list("id", flat=True).first() or 0
+    last = Classification.objects.filter(workflow=workflow).order_by("-id").first()
+    return last.pk if last else 0

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 
-from lenticular.accounts.models import Volunteer
 from lenticular.classifications.models import Classification, Kind
 from lenticular.common.errors import ConflictError, InvalidInputError
-from lenticular.subjects.models import Subject
-from lenticular.workflows.models import WorkflowVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from lenticular.accounts.models import Volunteer
+    from lenticular.subjects.models import Subject
+    from lenticular.workflows.models import WorkflowVersion
 
 MAX_METADATA_CHARACTERS = 10_000
 
@@ -81,7 +84,7 @@ def append_classification(
     """
     new = Classification(
         uuid=uuid,
-        workflow_id=version.workflow_id,
+        workflow=version.workflow,
         version=version,
         subject=subject,
         volunteer=volunteer,

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from lenticular.accounts.models import Volunteer
 from lenticular.accounts.selectors import identities
 from lenticular.accounts.services import lock_volunteer
 from lenticular.accounts.services import merge_volunteers as merge_accounts
-from lenticular.classifications.models import Classification, Kind
 from lenticular.classifications.selectors import classification_with, has_classified
 from lenticular.classifications.services import (
     AlreadyClassifiedError,
@@ -28,7 +24,6 @@ from lenticular.consensus.services import (
     retire_if_due,
     uncount_duplicates,
 )
-from lenticular.selection.models import Lease
 from lenticular.selection.services import (
     answer_lease,
     find_lease,
@@ -36,11 +31,19 @@ from lenticular.selection.services import (
     retire_entry,
     take_back_vote,
 )
-from lenticular.subjects.models import Subject
 from lenticular.subjects.selectors import get_subject
-from lenticular.workflows.models import WorkflowVersion
 from lenticular.workflows.selectors import get_version
 from mlcore.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from lenticular.accounts.models import Volunteer
+    from lenticular.classifications.models import Classification
+    from lenticular.selection.models import Lease
+    from lenticular.subjects.models import Subject
+    from lenticular.workflows.models import WorkflowVersion
 
 MAX_BATCH = 100
 
@@ -153,8 +156,9 @@ def record_classification(
         started_at=started_at,
         metadata=metadata,
     )
-    retired = _count(classification, created=created)
-    return Recorded(classification, created, retired)
+    if created:
+        _count(classification, lease)
+    return Recorded(classification, created, _is_retired(classification))
 
 
 def _path(version: WorkflowVersion, annotations: Annotations) -> tuple[tuple[str, str], ...]:
@@ -194,25 +198,18 @@ def _is_retired(classification: Classification) -> bool:
 
 def _unanswered_lease(version: WorkflowVersion, subject: Subject, person: Volunteer) -> Lease:
     workflow = version.workflow
-    if has_classified(
-        workflow=workflow, subject_id=subject.pk, volunteer_ids=identities(person)
-    ):
+    if has_classified(workflow=workflow, subject_id=subject.pk, volunteer_ids=identities(person)):
         raise AlreadyClassifiedError(f"subject {subject.pk} is classified already")
     return find_lease(workflow=workflow, subject_id=subject.pk, volunteer=person)
 
 
-def _count(classification: Classification, *, created: bool) -> bool:
-    """Bring tally, lease and retirement up to the log; tell whether the subject is retired."""
+def _count(classification: Classification, lease: Lease) -> None:
+    """Bring tally, lease and retirement up to the log."""
     workflow, subject = classification.workflow, classification.subject
-    if created:
-        tally = count_classification(classification=classification)
-        answer_lease(
-            workflow=workflow, subject_id=subject.pk, volunteer=classification.volunteer
-        )
-        if retire_if_due(workflow=workflow, subject=subject, tally=tally):
-            retire_entry(workflow=workflow, subject_id=subject.pk)
-            return True
-    return _is_retired(classification)
+    tally = count_classification(classification=classification)
+    answer_lease(lease=lease)
+    if retire_if_due(workflow=workflow, subject=subject, tally=tally):
+        retire_entry(workflow=workflow, subject_id=subject.pk)
 
 
 def record_classifications(

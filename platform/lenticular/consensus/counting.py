@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from lenticular.consensus.models import RetirementReason
-from lenticular.workflows.models import Workflow
-from mlcore.tree import DecisionTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lenticular.workflows.models import Workflow
+    from mlcore.tree import DecisionTree
 
 
 def columns_of(annotations: Iterable[Sequence[str]]) -> list[str]:

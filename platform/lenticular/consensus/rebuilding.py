@@ -7,12 +7,11 @@ person's votes for a subject, over all versions of a workflow, the earliest coun
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -24,6 +23,9 @@ from lenticular.consensus.models import Retirement, RetirementReason, Tally
 from lenticular.consensus.snapshots import one_moment
 from lenticular.consensus.tallying import lock_tally
 from lenticular.workflows.models import Workflow, WorkflowVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
 
 CHUNK = 5000
 REPAIRED_AT_ONCE = 1000
@@ -66,9 +68,7 @@ class Standing:
     is_retired: bool = False
 
 
-def find_differences(
-    *, workflow: Workflow, after: int = 0
-) -> Generator[Difference, None, None]:
+def find_differences(*, workflow: Workflow, after: int = 0) -> Generator[Difference, None, None]:
     """Yield what differs, in the order of subjects, from the first id past `after` on.
 
     Nothing is held but one subject at a time, and nobody is held up.
@@ -142,9 +142,7 @@ def _set_retired(
     )
 
 
-def _reason(
-    workflow: Workflow, version: WorkflowVersion, count: Count
-) -> RetirementReason | None:
+def _reason(workflow: Workflow, version: WorkflowVersion, count: Count) -> RetirementReason | None:
     return reason_to_retire(workflow, version.tree, count.columns, count.classifications)
 
 
@@ -157,31 +155,28 @@ def _rows(votes: QuerySet[Any]) -> Iterator[Vote]:
     columns = votes.annotate(person=person).values_list(
         "subject_id", "version_id", "person", "annotations"
     )
-    return columns.iterator(chunk_size=CHUNK)
+    rows: Iterator[Vote] = columns.iterator(chunk_size=CHUNK)
+    return rows
 
 
 def _standing(workflow: Workflow, versions: Versions, votes: Iterable[Vote]) -> Standing:
     standing, heard = Standing(), set[int]()
-    for _, version_id, person, annotations in votes:
+    for _, version_id, person, path in votes:
         if person not in heard:
             heard.add(person)
-            standing.counts[version_id].add(annotations)
+            standing.counts[version_id].add(path)
     counts = standing.counts.items()
     standing.is_retired = any(_reason(workflow, versions[pk], count) for pk, count in counts)
     return standing
 
 
-def _from_log(
-    workflow: Workflow, versions: Versions, after: int
-) -> Iterator[tuple[int, Standing]]:
+def _from_log(workflow: Workflow, versions: Versions, after: int) -> Iterator[tuple[int, Standing]]:
     votes = _rows(votes_of(workflow=workflow).filter(subject__gt=after))
     for subject_id, its_votes in groupby(votes, key=itemgetter(0)):
         yield subject_id, _standing(workflow, versions, its_votes)
 
 
-def _stored(
-    workflow: Workflow, versions: Versions, after: int
-) -> Iterator[tuple[int, Standing]]:
+def _stored(workflow: Workflow, versions: Versions, after: int) -> Iterator[tuple[int, Standing]]:
     rows = Tally.objects.filter(version__in=list(versions), subject__gt=after)
     tallies = rows.order_by("subject_id").values_list(
         "subject_id", "version_id", "counts", "classifications"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db.models import Sum
-from numpy.typing import NDArray
 
 from lenticular.consensus.models import Retirement, Tally, VolunteerWeight
-from lenticular.workflows.models import Workflow, WorkflowVersion
-from mlcore.tree import DecisionTree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from lenticular.workflows.models import Workflow, WorkflowVersion
+    from mlcore.tree import DecisionTree
 
 CHUNK = 2000
 
@@ -31,7 +36,8 @@ def counts_by_subject(
     """Return subject to counts (A,), of those of `subject_ids` that have votes."""
     tallies = Tally.objects.filter(version=version, subject__in=subject_ids)
     tree = version.tree
-    return {pk: counts_array(counts, tree) for pk, counts in tallies.values_list("subject", "counts")}
+    rows = tallies.values_list("subject", "counts")
+    return {subject_id: counts_array(counts, tree) for subject_id, counts in rows}
 
 
 def iterate_counts(*, version: WorkflowVersion) -> Iterator[tuple[int, NDArray[np.int64]]]:

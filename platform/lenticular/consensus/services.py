@@ -6,13 +6,12 @@ As votes come in and as volunteers merge, here; from the whole log, in `rebuildi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Min, OuterRef, QuerySet, Subquery
 
-from lenticular.accounts.models import Volunteer
 from lenticular.accounts.selectors import identities
 from lenticular.classifications.models import Classification, Kind
 from lenticular.common.errors import InvalidInputError
@@ -21,8 +20,13 @@ from lenticular.consensus.models import Retirement, Tally
 from lenticular.consensus.rebuilding import Difference, find_differences, rebuild_consensus
 from lenticular.consensus.tallying import change_tally, lock_tally
 from lenticular.consensus.weighing import compute_weights
-from lenticular.subjects.models import Subject
 from lenticular.workflows.models import Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lenticular.accounts.models import Volunteer
+    from lenticular.subjects.models import Subject
 
 __all__ = [
     "Difference",
@@ -45,7 +49,6 @@ class Uncounted:
     came_back: bool
 
 
-@transaction.atomic
 def count_classification(*, classification: Classification) -> Tally:
     """Add a vote that was just appended to its tally; call it once per vote.
 
@@ -56,14 +59,12 @@ def count_classification(*, classification: Classification) -> Tally:
     """
     if classification.kind != Kind.VOTE:
         raise InvalidInputError(f"kind must be vote to be tallied, is {classification.kind}")
-    return change_tally(
-        lock_tally(version=classification.version, subject_id=classification.subject_id),
-        classification,
-        by=1,
-    )
+    with transaction.atomic(savepoint=False):
+        tally = lock_tally(version=classification.version, subject_id=classification.subject_id)
+        return change_tally(tally, classification, by=1)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def retire_if_due(*, workflow: Workflow, subject: Subject, tally: Tally) -> Retirement | None:
     """Retire the subject where its tally says so; None where it stays or was retired before."""
     tree = tally.version.tree

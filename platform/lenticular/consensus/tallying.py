@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from lenticular.classifications.models import Classification
+from typing import TYPE_CHECKING
+
 from lenticular.consensus.counting import add_votes, columns_of
 from lenticular.consensus.models import Tally
-from lenticular.workflows.models import WorkflowVersion
+
+if TYPE_CHECKING:
+    from lenticular.classifications.models import Classification
+    from lenticular.workflows.models import WorkflowVersion
 
 
 def lock_tally(*, version: WorkflowVersion, subject_id: int) -> Tally:

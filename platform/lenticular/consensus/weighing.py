@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import transaction
@@ -14,9 +14,13 @@ from django.db.models.functions import Coalesce
 
 from lenticular.classifications.selectors import votes_of
 from lenticular.consensus.models import VolunteerWeight
-from lenticular.workflows.models import Workflow, WorkflowVersion
 from mlcore.votes.table import VoteTable
 from mlcore.votes.weights import careless_volunteers, volunteer_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lenticular.workflows.models import Workflow, WorkflowVersion
 
 CHUNK = 2000
 

@@ -18,11 +18,14 @@ divided by the length of that arm's window.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lenticular.classifications.models import Arm
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
 
 GOLD_WINDOW = 32
 CONTROL_WINDOW = 32

@@ -7,21 +7,25 @@ transaction, so that nobody waits in a circle.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
-from lenticular.accounts.models import Volunteer
 from lenticular.accounts.selectors import canonical, identities
 from lenticular.classifications.models import Arm, Classification, Kind
 from lenticular.common.errors import ConflictError, InvalidInputError
 from lenticular.selection.drawing import WINDOWS, Candidates, Draw, draws
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
-from lenticular.workflows.models import Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from lenticular.accounts.models import Volunteer
+    from lenticular.workflows.models import Workflow
 
 MAX_LEASES = 50
 LAPSED_AT_ONCE = 50
@@ -209,24 +213,18 @@ def find_lease(*, workflow: Workflow, subject_id: int, volunteer: Volunteer) -> 
     return found
 
 
-@transaction.atomic
-def answer_lease(*, workflow: Workflow, subject_id: int, volunteer: Volunteer) -> Lease:
-    """Mark the lease answered, its vote being tallied in the same transaction.
+@transaction.atomic(savepoint=False)
+def answer_lease(*, lease: Lease) -> Lease:
+    """Mark the lease answered, its vote being tallied in the same transaction; idempotent.
 
     ``room`` keeps its invariant: a lease out becomes a vote received and room stays; one
     that lapsed had given its room back, and takes it again.
-
-    Raises
-    ------
-    NotServedError
-        Where the subject was not served to the volunteer.
     """
-    lease = find_lease(workflow=workflow, subject_id=subject_id, volunteer=volunteer)
     own = Lease.objects.filter(pk=lease.pk)
     if own.filter(state=LeaseState.OUT).update(state=LeaseState.ANSWERED):
         return lease
     if own.filter(state=LeaseState.LAPSED).update(state=LeaseState.ANSWERED):
-        change_room(workflow_id=workflow.pk, subject_id=subject_id, by=-1)
+        change_room(workflow_id=lease.workflow_id, subject_id=lease.subject_id, by=-1)
     return lease
 
 

@@ -86,9 +86,7 @@ class Lease(models.Model):
         ]
         indexes = [
             models.Index("expires_at", name="leases_to_lapse", condition=Q(state="out")),
-            models.Index(
-                "workflow", "volunteer", name="leases_in_hand", condition=Q(state="out")
-            ),
+            models.Index("workflow", "volunteer", name="leases_in_hand", condition=Q(state="out")),
         ]
 
     def __str__(self) -> str:

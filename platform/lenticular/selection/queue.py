@@ -6,10 +6,9 @@ Whoever changes many entries in one transaction takes the workflow's lock first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
@@ -18,8 +17,11 @@ from django.db.models.functions import Coalesce
 from lenticular.consensus.models import Retirement, Tally
 from lenticular.consensus.services import Difference
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
-from lenticular.subjects.models import Subject
+from lenticular.subjects.models import Subject, SubjectSet
 from lenticular.workflows.models import Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 CHUNK = 500
 
@@ -71,7 +73,7 @@ def _lock(workflow: Workflow) -> None:
 
 def _unqueued(workflow: Workflow, after: int) -> list[Subject]:
     through = workflow.subject_sets.through.objects.filter(workflow=workflow)
-    member = Subject.subject_sets.through.objects.filter(
+    member = SubjectSet.subjects.through.objects.filter(
         subject=OuterRef("pk"), subjectset__in=through.values("subjectset")
     )
     queued = QueueEntry.objects.filter(workflow=workflow, subject=OuterRef("pk"))
@@ -251,7 +253,5 @@ def rebuild_queue(*, workflow: Workflow, check: bool) -> list[Difference]:
 def _mend(workflow: Workflow, subject_id: int) -> None:
     for entry, standing in _locked_entries(workflow, [subject_id]):
         entry.room = entry.wanted - standing.received - standing.out
-        entry.is_retired = Retirement.objects.filter(
-            workflow=workflow, subject=subject_id
-        ).exists()
+        entry.is_retired = Retirement.objects.filter(workflow=workflow, subject=subject_id).exists()
         entry.save(update_fields=["room", "is_retired"])

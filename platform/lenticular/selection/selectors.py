@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
 
 from lenticular.selection.models import QueueEntry
-from lenticular.workflows.models import Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lenticular.workflows.models import Workflow
 
 
 @dataclass(frozen=True)

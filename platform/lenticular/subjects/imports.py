@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F
@@ -27,6 +27,9 @@ from lenticular.subjects.services import (
     subject_ids,
 )
 from mlcore.errors import ImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHUNK = 64
 
@@ -123,9 +126,7 @@ def _import_chunk(
     rejects: list[ImportReject] = []
     usable = list(_checked(run, manifest, chunk, seen, rejects))
     survey = run.subject_set.survey
-    existing = subject_ids(
-        survey=survey, external_ids=[row.external_id for row, _ in usable]
-    )
+    existing = subject_ids(survey=survey, external_ids=[row.external_id for row, _ in usable])
     waiting = [pair for pair in usable if pair[0].external_id not in existing]
     new = []
     for (row, _), made in zip(waiting, pool.map(_decoded, waiting), strict=True):
@@ -201,15 +202,22 @@ def _decoded(pair: tuple[ManifestRow, Path]) -> NewSubject | ImageError:
     return NewSubject(row.external_id, picture, ra, dec, row.metadata, row.hidden_metadata)
 
 
-def _reject(run: ImportRun, row: ManifestRow, error: Exception) -> ImportReject:
-    code = getattr(error, "code", None) or getattr(error, "extra", {}).get("code")
+def _reject(
+    run: ImportRun, row: ManifestRow, error: ImageError | InvalidInputError
+) -> ImportReject:
     return ImportReject(
         run=run,
         row=row.number,
         external_id=_printable(row.external_id)[:120],
-        code=code or getattr(error, "kind", "invalid"),
+        code=_code(error),
         message=_printable(str(error))[:500],
     )
+
+
+def _code(error: ImageError | InvalidInputError) -> str:
+    if isinstance(error, ImageError | RejectedRowError):
+        return error.code
+    return str(error.extra.get("code", error.kind))
 
 
 def _printable(text: str) -> str:

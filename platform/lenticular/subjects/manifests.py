@@ -10,10 +10,9 @@ may hold the answer.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +21,13 @@ from astropy.table import Table
 
 from lenticular.common.errors import InvalidInputError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
 ID_COLUMNS = ("external_id", "id", "objid", "id_str")
 IMAGE_COLUMNS = ("location:1", "file", "file_loc", "image")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
+VOTABLE_SUFFIXES = frozenset({".vot", ".votable", ".xml"})
 METADATA = "metadata:"
 HIDING = "#!"
 CHUNK = 1000
@@ -158,8 +161,11 @@ def _parquet(source: Path, folder: Path) -> Manifest:
 
 def _astropy(source: Path, folder: Path) -> Manifest:
     """Read FITS, VOTable or ECSV; astropy holds the table in memory."""
+    # A VOTable's ids can not hold the colon of "metadata:".
+    is_votable = source.suffix.lower() in VOTABLE_SUFFIXES
+    options = {"use_names_over_ids": True} if is_votable else {}
     try:
-        table = Table.read(source)
+        table = Table.read(source, **options)
     except Exception as error:  # astropy's readers raise whatever their parsers do
         kinds = "CSV, Parquet, FITS or VOTable"
         raise ManifestError(f"{source.name} must be {kinds}: {error}") from error

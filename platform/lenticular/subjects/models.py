@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import models
@@ -28,7 +29,9 @@ class SubjectSet(models.Model):
     survey = models.ForeignKey(Survey, on_delete=models.PROTECT, related_name="subject_sets")
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
-    subjects = models.ManyToManyField("Subject", related_name="subject_sets", blank=True)
+    subjects: models.ManyToManyField[Subject, Any] = models.ManyToManyField(
+        "Subject", related_name="subject_sets", blank=True
+    )
 
     def __str__(self) -> str:
         return self.slug
@@ -74,7 +77,9 @@ class SubjectImage(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["subject", "rendering"], name="one_image_per_rendering"),
+            models.UniqueConstraint(
+                fields=["subject", "rendering"], name="one_image_per_rendering"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -14,6 +14,9 @@ from PIL import Image
 from lenticular.subjects.models import IMAGE_SIZES, content_hash, stored_image_name
 from mlcore.errors import ImageError
 from mlcore.images import decode_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 JPEG_QUALITY = 92
 
@@ -48,9 +51,7 @@ def read_picture(source: Path | bytes) -> Picture:
     """
     limit = settings.LENTICULAR_MAX_IMAGE_BYTES
     content = source if isinstance(source, bytes) else _read(source, limit)
-    image = decode_image(
-        content, max_bytes=limit, max_pixels=settings.LENTICULAR_MAX_IMAGE_PIXELS
-    )
+    image = decode_image(content, max_bytes=limit, max_pixels=settings.LENTICULAR_MAX_IMAGE_PIXELS)
     renderings = {size: _encode(image, side) for size, side in IMAGE_SIZES.items()}
     return Picture(content_hash(content), image.width, image.height, renderings)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,6 +13,9 @@ from lenticular.subjects.models import Subject, SubjectImage, SubjectSet, Survey
 from lenticular.subjects.pictures import Picture, keep_picture, read_picture
 from lenticular.subjects.positions import check_position, healpix_of
 from mlcore.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MAX_ID_LENGTH = 120
 M = TypeVar("M", Survey, SubjectSet)
@@ -115,9 +117,7 @@ def add_subject(
     """
     check_external_id(external_id)
     check_position(ra, dec)
-    new = NewSubject(
-        external_id, _decoded(image), ra, dec, metadata or {}, hidden_metadata or {}
-    )
+    new = NewSubject(external_id, _decoded(image), ra, dec, metadata or {}, hidden_metadata or {})
     existed = Subject.objects.filter(survey=survey, external_id=external_id).exists()
     store_subjects(survey=survey, subjects=[new], subject_sets=list(subject_sets))
     return Subject.objects.get(survey=survey, external_id=external_id), not existed

@@ -69,7 +69,7 @@ class WorkflowVersion(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store a new version; refuse to change one that is stored."""
-        if self.pk is not None:
+        if not self._state.adding:
             raise ConflictError(f"workflow versions are immutable, {self} is stored already")
         super().save(*args, **kwargs)
 

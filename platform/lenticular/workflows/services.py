@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from lenticular.common.errors import ConflictError, InvalidInputError
-from lenticular.subjects.models import SubjectSet
 from lenticular.workflows.models import Workflow, WorkflowVersion
-from mlcore.tree import DecisionTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lenticular.subjects.models import SubjectSet
+    from mlcore.tree import DecisionTree
 
 RULES = frozenset(
     {

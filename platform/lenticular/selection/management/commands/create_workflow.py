@@ -39,10 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--tree", type=Path, required=True, help="a tree's JSON file")
         parser.add_argument("--subject-set", action="append", default=[], metavar="SET")
         for rule, kind in RULES.items():
-            help_text = str(Workflow._meta.get_field(rule).default)
-            parser.add_argument(
-                f"--{rule.replace('_', '-')}", type=kind, help=f"default {help_text}"
-            )
+            parser.add_argument(f"--{rule.replace('_', '-')}", type=kind)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         tree, sets = _tree(options["tree"]), _sets(options["subject_set"])
@@ -85,7 +82,7 @@ def _tree(path: Path) -> DecisionTree:
 
 
 def _sets(slugs: list[str]) -> list[SubjectSet]:
-    found = {subject_set.slug: subject_set for subject_set in SubjectSet.objects.filter(slug__in=slugs)}
+    found = {wanted.slug: wanted for wanted in SubjectSet.objects.filter(slug__in=slugs)}
     for slug in slugs:
         if slug not in found:
             raise CommandError(f"--subject-set must name a subject set, there is no {slug!r}")

@@ -11,11 +11,12 @@ from tqdm import tqdm
 from lenticular.common.errors import LenticularError
 from lenticular.subjects.imports import import_manifest
 from lenticular.subjects.manifests import open_manifest
-from lenticular.subjects.models import ImportRun, SubjectSet
 from lenticular.subjects.services import get_or_create_subject_set, get_or_create_survey
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+    from lenticular.subjects.models import ImportRun, SubjectSet
 
 
 class Command(BaseCommand):
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--survey", required=True, help="the survey's slug")
         parser.add_argument("--survey-name", help="for people; by default the slug")
         parser.add_argument("--subject-set", help="the set's slug; by default the survey's")
-        parser.add_argument("--images", type=Path, help="the images' folder; by default the table's")
+        parser.add_argument("--images", type=Path, help="by default the table's folder")
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -1,0 +1,386 @@
+"""What the tests in this folder do to a real database, each in processes of its own.
+
+``python -m tests.services.scenarios NAME`` sets Django up once and forks the writers,
+which meet at a barrier; it prints what happened as JSON.
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from datetime import timedelta
+from uuid import uuid4
+
+import django
+from django.db import close_old_connections, connection, connections, transaction
+
+WRITERS = 8
+forks = multiprocessing.get_context("fork")
+
+
+def at_once(*jobs):
+    """Run each job in a process of its own, all let go at one moment; return their answers."""
+    connections.close_all()
+    barrier, answers = forks.Barrier(len(jobs)), forks.Queue()
+    children = [
+        forks.Process(target=_child, args=(number, job, barrier, answers))
+        for number, job in enumerate(jobs)
+    ]
+    for child in children:
+        child.start()
+    found = dict(answers.get(timeout=50) for _ in children)
+    for child in children:
+        child.join()
+    return [found[number] for number in range(len(jobs))]
+
+
+def _child(number, job, barrier, answers):
+    random.seed(number)
+    barrier.wait(20)
+    try:
+        answers.put((number, job()))
+    except BaseException as error:  # the parent must hear of it
+        answers.put((number, f"{type(error).__name__}: {error}"))
+        raise
+    finally:
+        connections.close_all()
+
+
+def load():
+    """Return the universe that `build` left in the database."""
+    from tests import universe as world
+
+    return world.reload_universe()
+
+
+def build():
+    from django.core.management import call_command
+
+    from tests import universe as world
+
+    call_command("migrate", verbosity=0)
+    world.build_universe(votes=False, retirement_votes=5, artifact_votes=3)
+    return "built"
+
+
+def differences():
+    """Return what `rebuild_consensus --check` would print."""
+    from lenticular.consensus.services import find_differences
+    from lenticular.selection.services import find_queue_differences
+    from lenticular.workflows.models import Workflow
+
+    return [
+        str(difference)
+        for workflow in Workflow.objects.all()
+        for find in (find_differences, find_queue_differences)
+        for difference in find(workflow=workflow)
+    ]
+
+
+def tell(action, *arguments, **named):
+    """Return what an action recorded, or the kind of the error that refused it."""
+    from lenticular.common.errors import LenticularError
+
+    try:
+        recorded = action(*arguments, **named)
+    except LenticularError as error:
+        return error.kind
+    return "created" if recorded.created else "repeated"
+
+
+def classify_all(seed):
+    """Classify as a new anonymous volunteer, each vote posted twice, until nothing is left."""
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from lenticular.selection.services import lease_subjects
+    from tests import universe as world
+
+    universe, chance, told = load(), random.Random(seed), Counter()
+    volunteer = create_anonymous_volunteer()
+    while leases := lease_subjects(
+        workflow=universe.workflow, volunteer=volunteer, count=3, rng=chance
+    ):
+        for lease in leases:
+            uuid, path = uuid4(), chance.choice(world.PATHS)
+            for _ in range(2):
+                told[tell(world.answer, universe, volunteer, lease.subject, path, uuid)] += 1
+    return told
+
+
+def eight_writers():
+    told = at_once(*[lambda seed=seed: classify_all(seed) for seed in range(WRITERS)])
+    return {"told": told, **log_state()}
+
+
+def log_state():
+    from lenticular.classifications.models import Classification
+    from lenticular.consensus.models import Retirement, Tally
+    from lenticular.selection.models import QueueEntry
+
+    votes = Counter(Classification.objects.values_list("subject_id", flat=True))
+    return {
+        "log": sum(votes.values()),
+        "most_votes": max(votes.values(), default=0),
+        "tallied": sum(Tally.objects.values_list("classifications", flat=True)),
+        "retired": Retirement.objects.count(),
+        "least_room": min(QueueEntry.objects.values_list("room", flat=True)),
+    }
+
+
+def served(universe, volunteer, count=1):
+    from lenticular.selection.services import lease_subjects
+
+    return [
+        lease.subject
+        for lease in lease_subjects(workflow=universe.workflow, volunteer=volunteer, count=count)
+    ]
+
+
+def same_uuid():
+    """One volunteer's outbox flushes in eight tabs at once."""
+    from tests import universe as world
+
+    universe, uuid = load(), uuid4()
+    [subject] = served(universe, universe.anonymous)
+
+    def post():
+        return tell(world.answer, universe, universe.anonymous, subject, world.FEATURED, uuid)
+
+    return {"told": sorted(at_once(*[post] * WRITERS)), **log_state()}
+
+
+def stolen_uuid():
+    """Eight volunteers send the same UUID."""
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from tests import universe as world
+
+    universe, uuid = load(), uuid4()
+    volunteers = [create_anonymous_volunteer() for _ in range(WRITERS)]
+    subjects = [served(universe, volunteer)[0] for volunteer in volunteers]
+
+    def poster(volunteer, subject):
+        return lambda: tell(world.answer, universe, volunteer, subject, world.FEATURED, uuid)
+
+    jobs = [poster(*pair) for pair in zip(volunteers, subjects, strict=True)]
+    return {"told": sorted(at_once(*jobs)), **log_state()}
+
+
+def double_vote():
+    """One volunteer answers one subject eight times at once, each time anew."""
+    from tests import universe as world
+
+    universe = load()
+    [subject] = served(universe, universe.anonymous)
+
+    def post():
+        return tell(world.answer, universe, universe.anonymous, subject, world.FEATURED)
+
+    return {"told": sorted(at_once(*[post] * WRITERS)), **log_state()}
+
+
+def scarce_subject():
+    """Eight volunteers ask at once while there is room for five, on one subject."""
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from lenticular.selection.models import Lease, QueueEntry
+    from lenticular.selection.services import retire_entry
+
+    universe = load()
+    for subject in universe.subjects[1:]:
+        retire_entry(workflow=universe.workflow, subject_id=subject.pk)
+    volunteers = [create_anonymous_volunteer() for _ in range(WRITERS)]
+    jobs = [lambda one=one: len(served(universe, one, 2)) for one in volunteers]
+    granted = at_once(*jobs)
+    room = QueueEntry.objects.get(subject=universe.subjects[0]).room
+    QueueEntry.objects.update(is_retired=False)
+    return {"granted": sum(granted), "leases": Lease.objects.count(), "room": room}
+
+
+def killed_writer():
+    """A writer dies by kill -9: once between two votes, once inside a transaction."""
+    from lenticular.classifications.models import Classification
+    from lenticular.classify.services import NewClassification, record_classifications
+    from tests import universe as world
+
+    universe = load()
+    batch = [
+        NewClassification(uuid4(), universe.version.pk, subject.pk, world.SMOOTH_LONG)
+        for subject in served(universe, universe.anonymous, 10)
+    ]
+    _kill_when(lambda: Classification.objects.count() >= 3, lambda: _write_slowly(batch))
+    between = Classification.objects.count()
+    _kill_when(lambda: _waiting() == 1, lambda: _write_and_hang(batch))
+    inside = Classification.objects.count()
+    outcomes = record_classifications(volunteer=universe.anonymous, batch=batch)
+    return {
+        "batch": len(batch),
+        "between": between,
+        "lost_inside": inside - between,
+        "again": Counter(
+            str(one.error) if one.error else ("created" if one.recorded.created else "repeated")
+            for one in outcomes
+        ),
+        **log_state(),
+    }
+
+
+def _write_slowly(batch):
+    from lenticular.classify.services import record_classifications
+
+    universe = load()
+    for entry in batch:
+        record_classifications(volunteer=universe.anonymous, batch=[entry])
+        time.sleep(0.02)
+
+
+def _write_and_hang(batch):
+    from tests import universe as world
+
+    universe = load()
+    by_id = {subject.pk: subject for subject in universe.subjects}
+    with transaction.atomic():
+        last = batch[-1]
+        world.answer(
+            universe, universe.anonymous, by_id[last.subject_id], world.SMOOTH_LONG, last.uuid
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(30)")
+
+
+def _waiting():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
+        return cursor.fetchone()[0]
+
+
+def _kill_when(is_time, job):
+    connections.close_all()
+    child = forks.Process(target=job)
+    child.start()
+    deadline = time.monotonic() + 20
+    while not is_time() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    with connection.cursor() as cursor:  # PostgreSQL notices the loss only once it writes
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE query LIKE 'SELECT pg_sleep%' AND pid <> pg_backend_pid()"
+        )
+    while _waiting():
+        time.sleep(0.01)
+
+
+def everything_at_once():
+    """Writers, lapses, a round's publication, a merge and the check, all together."""
+    writers = [lambda seed=seed: classify_all(seed) for seed in range(4)]
+    told = at_once(*writers, _lapse_often, _publish_often, _merge_while_posting, _check_often)
+    return {"told": told, **log_state()}
+
+
+def _lapse_often():
+    from django.utils import timezone
+
+    from lenticular.selection.services import lapse_leases
+
+    universe, lapsed = load(), 0
+    served(universe, universe.other_anonymous, 3)
+    for _ in range(20):
+        lapsed += lapse_leases(now=timezone.now() + timedelta(days=1), limit=5)
+        time.sleep(0.03)
+    return {"lapsed": lapsed}
+
+
+def _publish_often():
+    from lenticular.selection.services import QueueRow, publish_queue
+
+    universe, chance = load(), random.Random(1)
+    for generation in range(1, 6):
+        rows = [
+            QueueRow(subject.pk, chance.random(), chance.randrange(4), "shape_smooth")
+            for subject in chance.sample(universe.subjects, len(universe.subjects))
+        ]
+        publish_queue(workflow=universe.workflow, generation=generation, rows=rows)
+        time.sleep(0.1)
+    return {"published": 5}
+
+
+def _merge_while_posting():
+    from lenticular.classify.services import merge_volunteers
+    from tests import universe as world
+
+    universe, told = load(), Counter()
+    for volunteer in (universe.volunteer, universe.anonymous):
+        for subject in served(universe, volunteer, 4):
+            told[tell(world.answer, universe, volunteer, subject, world.FEATURED)] += 1
+    merge_volunteers(anonymous=universe.anonymous, into=universe.volunteer)
+    return told
+
+
+def _check_often():
+    found = []
+    for _ in range(15):
+        close_old_connections()
+        found += differences()
+        time.sleep(0.03)
+    return {"differences": found}
+
+
+def merge_both_voted():
+    """Two tabs merge the same volunteer at once while it posts."""
+    from lenticular.classify.services import merge_volunteers
+    from tests import universe as world
+
+    universe = load()
+    subjects = served(universe, universe.volunteer, 12)
+    served(universe, universe.anonymous, 12)
+    for subject in subjects[:6]:
+        world.answer(universe, universe.volunteer, subject, world.FEATURED)
+
+    def merge():
+        merge_volunteers(anonymous=universe.anonymous, into=universe.volunteer)
+        return "merged"
+
+    def post(some):
+        return [
+            tell(world.answer, universe, universe.anonymous, subject, world.SMOOTH_LONG)
+            for subject in some
+        ]
+
+    told = at_once(merge, merge, lambda: post(subjects[:6]), lambda: post(subjects[6:]))
+    return {"told": told, **log_state()}
+
+
+def nudge_across_processes():
+    """A nudge sent by one process reaches a socket served by another."""
+    from asgiref.sync import async_to_sync
+    from channels.layers import get_channel_layer
+
+    ready = forks.Event()
+
+    async def listen():
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add("rounds", channel)
+        ready.set()
+        return await layer.receive(channel)
+
+    def send():
+        ready.wait(10)
+        async_to_sync(get_channel_layer().group_send)("rounds", {"type": "nudge"})
+        return "sent"
+
+    return {"told": at_once(async_to_sync(listen), send)}
+
+
+def main():
+    django.setup()
+    name, *arguments = sys.argv[1:]
+    answer = globals()[name](*arguments)
+    print(json.dumps({"answer": answer, "differences": differences()}))
+
+
+if __name__ == "__main__":
+    main()
