@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from lenticular.review import views
+
+urlpatterns: list[URLPattern] = [
+    path("", views.light_table, name="review"),
+    path("<int:flag_id>/", views.flag_page, name="review-flag"),
+]

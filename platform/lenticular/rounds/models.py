@@ -145,8 +145,9 @@ class FlagState(models.TextChoices):
 class MislabelFlag(models.Model):
     """A galaxy whose votes surprise the models that never saw them.
 
-    `p_value` is the tail mass of the votes under the predictive, `q_value` its
-    Benjamini-Hochberg adjustment, `observed` and `expected` vote fractions by answer.
+    `p_value` is the tail mass of the votes under the predictive, `q_value` the
+    false discovery rate at which it is flagged, `observed` and `expected` vote fractions
+    by answer.
     """
 
     round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="flags")

@@ -74,7 +74,7 @@ def _encode(image: Image.Image, longest_side: int) -> bytes:
         width, height = (max(1, round(side * scale)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     content = BytesIO()
-    image.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    image.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return content.getvalue()
 
 

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.metrics import average_precision_score
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.mislabels import (
-    benjamini_hochberg,
     contamination,
+    expected_false_discoveries,
     flag_mislabels,
     surprise,
 )
-from mlcore.gp.predictive import calibrate
 
 
 def galaxies(n, n_answers, votes, seed=0, planted=0.0):
@@ -25,6 +25,19 @@ def galaxies(n, n_answers, votes, seed=0, planted=0.0):
     return alpha, rng.multinomial(votes, voted).astype(float), wrong
 
 
+def sharp_galaxies(n, n_answers, votes, seed):
+    """Draw galaxies of one class each, whose label 3 in 100 lost to another class."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(n_answers, size=n)
+    wrong = rng.random(n) < 0.03
+    label = np.where(wrong, (truth + rng.integers(1, n_answers, n)) % n_answers, truth)
+    fractions = np.full((n, n_answers), 0.12 / (n_answers - 1))
+    fractions[np.arange(n), label] = 0.88
+    clue = 4.0 * np.eye(n_answers)[truth] + rng.standard_normal((n, n_answers))
+    alpha = 20.0 * softmax(2.0 * clue, axis=1) + 0.3
+    return rng.multinomial(votes, fractions).astype(float), alpha, wrong
+
+
 def test_p_values_are_honest_when_the_predictive_is(one_question):
     alpha, counts, _ = galaxies(600, 3, 8)
     p = surprise(counts, one_question(3), concentrations=alpha).p_values[:, 0]
@@ -35,23 +48,10 @@ def test_p_values_are_honest_when_the_predictive_is(one_question):
 def test_replicates_agree_with_enumeration(one_question, monkeypatch):
     alpha, counts, _ = galaxies(40, 3, 8)
     exact = surprise(counts, one_question(3), concentrations=alpha)
-    monkeypatch.setattr("mlcore.gp.mislabels.MAX_ENUMERATED", 1)
+    monkeypatch.setattr("mlcore.gp.tails.MAX_ENUMERATED", 1)
     replicated = surprise(counts, one_question(3), concentrations=alpha)
     np.testing.assert_allclose(replicated.p_values, exact.p_values, atol=0.07)
     assert replicated.p_values.min() >= 1 / 1000
-
-
-def test_an_overconfident_network_is_scaled_back():
-    alpha, counts, _ = galaxies(500, 3, 10)
-    assert calibrate(counts, 10 * alpha, None).scale < 0.3
-    assert calibrate(counts, alpha, None).scale == pytest.approx(1.0, abs=0.5)
-
-
-def test_the_better_predictive_gets_the_weight():
-    alpha, counts, _ = galaxies(300, 3, 10)
-    rng = np.random.default_rng(1)
-    blind = rng.dirichlet(np.ones(3), size=(16, 300))
-    assert calibrate(counts, alpha, blind).weight > 0.9
 
 
 def test_either_predictive_may_be_missing_for_a_galaxy(one_question):
@@ -77,16 +77,44 @@ def test_no_votes_no_surprise_and_three_galaxies_are_fine(one_question):
     assert flagged[0].id_str == "c"
 
 
-def test_planted_mislabels_rank_above_the_naive_baseline(one_question):
+@pytest.mark.parametrize("votes", [3, 10])
+def test_planted_mislabels_rank_above_the_naive_baseline(one_question, votes):
     ours, naive = [], []
     for seed in range(4):
-        alpha, counts, wrong = galaxies(600, 3, 5, seed=seed, planted=0.025)
+        alpha, counts, wrong = galaxies(600, 3, votes, seed=seed, planted=0.025)
         table = surprise(counts, one_question(3), concentrations=alpha)
         top = counts.argmax(axis=1)
-        baseline = 1.0 - table.expected[np.arange(len(top)), top]
+        baseline = 1.0 - (alpha / alpha.sum(axis=1, keepdims=True))[np.arange(len(top)), top]
         ours.append(average_precision_score(wrong, table.galaxy_scores()))
         naive.append(average_precision_score(wrong, baseline))
     assert np.mean(ours) > np.mean(naive)
+
+
+def test_in_sharp_classes_few_votes_still_rank_above_the_naive_baseline(one_question):
+    counts, alpha, wrong = sharp_galaxies(500, 5, 3, seed=3)
+    table = surprise(counts, one_question(5), concentrations=alpha)
+    top = counts.argmax(axis=1)
+    baseline = 1.0 - alpha[np.arange(len(top)), top]
+    ours = average_precision_score(wrong, table.galaxy_scores())
+    assert ours > average_precision_score(wrong, baseline) + 0.1
+
+
+def test_the_flagged_are_wrong_about_as_often_as_the_rate_promises(one_question):
+    right = total = 0
+    for seed in range(4):
+        counts, alpha, wrong = sharp_galaxies(500, 4, 10, seed=seed)
+        table = surprise(counts, one_question(4), concentrations=alpha)
+        found = expected_false_discoveries(table.local_false_discovery_rates()) <= 0.1
+        right, total = right + wrong[found].sum(), total + found.sum()
+    assert total > 20
+    assert right / total > 0.8
+
+
+@pytest.mark.parametrize("votes", [3, 10, 40])
+def test_clean_surveys_have_nothing_flagged(one_question, votes):
+    alpha, counts, _ = galaxies(400, 3, votes, seed=5)
+    ids = [str(i) for i in range(400)]
+    assert flag_mislabels(ids, counts, alpha, None, one_question(3)) == []
 
 
 def test_flags_say_why_in_plain_words(one_question):
@@ -117,19 +145,18 @@ def test_a_budget_and_a_rate_limit_what_is_flagged(one_question):
 
 @given(st.lists(st.floats(0, 1), max_size=20))
 @settings(deadline=None)
-def test_q_values_are_those_of_the_definition(p_values):
-    p = np.array(p_values)
-    expected = [
-        min((p[j] * len(p) / (p <= p[j]).sum() for j in range(len(p)) if p[j] >= p[i]), default=0)
-        for i in range(len(p))
-    ]
-    np.testing.assert_allclose(benjamini_hochberg(p), expected, atol=1e-12)
+def test_q_values_are_the_mean_rate_of_all_as_suspect(rates):
+    local = np.array(rates)
+    expected = [local[local <= rate].mean() for rate in rates]
+    np.testing.assert_allclose(expected_false_discoveries(local), expected, atol=1e-12)
 
 
-def test_missing_p_values_stay_missing():
-    np.testing.assert_allclose(benjamini_hochberg([0.01, np.nan, 0.04]), [0.02, np.nan, 0.04])
-    with pytest.raises(InvalidInputError, match="p_values must be between 0 and 1"):
-        benjamini_hochberg([1.5])
+def test_missing_rates_stay_missing():
+    np.testing.assert_allclose(
+        expected_false_discoveries([0.02, np.nan, 0.04]), [0.02, np.nan, 0.03]
+    )
+    with pytest.raises(InvalidInputError, match="local_rates must be between 0 and 1"):
+        expected_false_discoveries([1.5])
 
 
 def test_contamination_has_an_interval_around_the_confirmed_share():

@@ -1,0 +1,19 @@
+"""What can go wrong with a verdict, each with its own kind of problem."""
+
+from __future__ import annotations
+
+from lenticular.common.errors import ConflictError, InvalidInputError
+
+
+class AlreadyReviewedError(ConflictError):
+    """An expert has judged the flag."""
+
+    kind = "already-reviewed"
+    title = "This flag has a verdict already"
+
+
+class BadVerdictError(InvalidInputError):
+    """The verdict is none that can be given, or its answers are no path of the tree."""
+
+    kind = "bad-verdict"
+    title = "The verdict cannot be recorded"

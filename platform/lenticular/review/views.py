@@ -1,0 +1,144 @@
+"""The review pages, for experts: load, authorise, call one service, respond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from lenticular.common.errors import LenticularError, NotFoundError
+from lenticular.review import presentation, selectors, services
+from lenticular.rounds.models import FlagState, MislabelFlag
+from lenticular.subjects.selectors import image_urls
+
+if TYPE_CHECKING:
+    from lenticular.accounts.models import User
+
+View = Callable[..., HttpResponse]
+PER_PAGE = 60
+ANSWER = "answer-"
+
+
+def experts_only(view: View) -> View:
+    """Send anonymous people to sign in, and refuse those who may not review."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not cast("User", request.user).may_review:
+            raise PermissionDenied(_("Reviews need the role expert."))
+        return view(request, *args, **kwargs)
+
+    return login_required(guarded)
+
+
+@experts_only
+@require_safe
+def light_table(request: HttpRequest) -> HttpResponse:
+    """Show the flagged galaxies as pictures, the most doubtful votes first."""
+    state = _state(request.GET)
+    workflow = request.GET.get("workflow", "")
+    flags = selectors.flags_to_review(state=state, workflow=workflow)
+    page = Paginator(flags, PER_PAGE).get_page(request.GET.get("page"))
+    found = selectors.progress_of_rounds()
+    context = {
+        "page": page,
+        "cards": [_card(flag) for flag in page],
+        "state": state,
+        "states": presentation.STATES.items(),
+        "workflow": workflow,
+        "progress": [presentation.progress_lines(each) for each in found],
+    }
+    return render(request, "review/light_table.html", context)
+
+
+@experts_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
+    """Show one flag; record the verdict that is sent."""
+    try:
+        flag = selectors.get_flag(flag_id=flag_id)
+    except NotFoundError as error:
+        raise Http404(error.message) from error
+    if request.method != "POST":
+        return _show(request, flag)
+    try:
+        services.record_verdict(
+            flag=flag,
+            expert=cast("User", request.user),
+            state=request.POST.get("state", ""),
+            annotations=_answers(request.POST),
+            note=request.POST.get("note", "").strip(),
+            gold_standard="gold_standard" in request.POST,
+        )
+    except LenticularError as error:
+        return _show(request, selectors.get_flag(flag_id=flag_id), error)
+    following = selectors.next_open(flag)
+    if following is None:
+        messages.success(request, _("Every flag of this round has a verdict. Thank you."))
+        return redirect("review")
+    return redirect("review-flag", following.pk)
+
+
+def _show(
+    request: HttpRequest, flag: MislabelFlag, problem: LenticularError | None = None
+) -> HttpResponse:
+    state = _state(request.GET)
+    before, after = selectors.neighbours(flag, state=state)
+    context = {
+        "flag": flag,
+        "images": image_urls(flag.subject),
+        "question": presentation.question_text(flag),
+        "bars": presentation.bars(flag),
+        "p_value": presentation.chance(flag.p_value),
+        "q_value": presentation.chance(flag.q_value),
+        "state": state,
+        "state_name": presentation.STATES[FlagState(flag.state)],
+        "badge": presentation.BADGES.get(FlagState(flag.state), ""),
+        "before": before,
+        "after": after,
+        "questions": presentation.answer_form(
+            flag.round.version.tree, dict(_answers(request.POST))
+        ),
+        "sent": request.POST,
+        "note_length": services.NOTE_LENGTH,
+        "problem": problem,
+    }
+    status = problem.status if problem else 200
+    return render(request, "review/flag.html", context, status=status)
+
+
+def _card(flag: MislabelFlag) -> dict[str, Any]:
+    state = FlagState(flag.state)
+    return {
+        "flag": flag,
+        "images": image_urls(flag.subject),
+        "question": presentation.question_text(flag),
+        "state_name": presentation.STATES[state],
+        "badge": presentation.BADGES.get(state, ""),
+    }
+
+
+def _state(query: QueryDict) -> str:
+    """Return the state to show: open ones unless asked otherwise; an unknown one shows open."""
+    asked = query.get("state", FlagState.OPEN)
+    return str(asked if asked in presentation.STATES else FlagState.OPEN)
+
+
+def _answers(sent: QueryDict) -> list[tuple[str, str]]:
+    """Return the answers of the form as pairs; a question left at "not asked" gives none."""
+    return [
+        (name.removeprefix(ANSWER), str(answer))
+        for name in sent
+        if name.startswith(ANSWER)
+        for answer in sent.getlist(name)
+        if answer
+    ]

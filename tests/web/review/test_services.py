@@ -1,0 +1,153 @@
+"""Verdicts: once, by experts, with whole paths."""
+
+import pytest
+
+from lenticular.accounts.services import create_user, volunteer_of
+from lenticular.classifications.models import Classification, Kind
+from lenticular.common.errors import ConflictError, ForbiddenError
+from lenticular.consensus.services import rebuild_consensus
+from lenticular.review import selectors
+from lenticular.review.errors import AlreadyReviewedError, BadVerdictError
+from lenticular.review.models import FlagVerdict
+from lenticular.review.services import record_verdict
+from lenticular.rounds.models import FlagState
+from tests.universe import FEATURED, PASSWORD, SMOOTH_LONG, SMOOTH_ROUND
+
+pytestmark = pytest.mark.django_db
+
+
+def expert_log():
+    return Classification.objects.filter(kind=Kind.EXPERT)
+
+
+class TestVerdict:
+    def test_a_mislabel_is_an_expert_classification(self, universe, flag):
+        verdict = record_verdict(
+            flag=flag, expert=universe.expert, state="mislabel", annotations=FEATURED, note="clear"
+        )
+        flag.refresh_from_db()
+        found = expert_log().get()
+        assert (flag.state, verdict.classification, verdict.note) == ("mislabel", found, "clear")
+        assert found.annotations == [["shape", "featured"]]
+        assert found.volunteer == volunteer_of(user=universe.expert)
+        assert (found.version, found.subject) == (universe.version, flag.subject)
+        assert (found.gold_standard, found.arm, found.selection_probability) == (False, "", None)
+
+    def test_it_is_not_a_vote(self, universe, flag):
+        record_verdict(flag=flag, expert=universe.expert, state="mislabel", annotations=FEATURED)
+        assert rebuild_consensus(workflow=universe.workflow, check=True) == []
+
+    def test_it_may_be_a_gold_standard(self, universe, flag):
+        record_verdict(
+            flag=flag, expert=universe.expert, state="votes-right",
+            annotations=SMOOTH_ROUND, gold_standard=True,
+        )  # fmt: skip
+        assert expert_log().get().gold_standard
+
+    @pytest.mark.parametrize("state", ["votes-right", "unsure"])
+    def test_others_need_no_answers(self, universe, flag, state):
+        verdict = record_verdict(flag=flag, expert=universe.expert, state=state)
+        assert verdict.classification is None
+        assert not expert_log().exists()
+
+    def test_admins_review_too(self, universe, flag):
+        assert record_verdict(flag=flag, expert=universe.admin, state="unsure").pk
+
+
+class TestRules:
+    def test_a_second_verdict_is_a_conflict(self, universe, flag):
+        record_verdict(flag=flag, expert=universe.expert, state="unsure")
+        other = create_user(username="another", password=PASSWORD, role="expert")
+        with pytest.raises(AlreadyReviewedError, match="has a verdict already"):
+            record_verdict(flag=flag, expert=other, state="mislabel", annotations=FEATURED)
+        assert FlagVerdict.objects.count() == 1
+        assert not expert_log().exists()
+
+    def test_volunteers_give_none(self, universe, flag):
+        with pytest.raises(ForbiddenError):
+            record_verdict(flag=flag, expert=universe.volunteer_user, state="unsure")
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"state": "open"}, "state must be one of"),
+            ({"state": "nonsense"}, "state must be one of"),
+            ({"state": "mislabel"}, "the right answers must be given"),
+            ({"state": "mislabel", "annotations": []}, "the right answers must be given"),
+            ({"state": "mislabel", "annotations": [("shape", "square")]}, "no answer 'square'"),
+            ({"state": "mislabel", "annotations": [("colour", "red")]}, "no question 'colour'"),
+            ({"state": "mislabel", "annotations": [("shape", "smooth")]}, "must be answered"),
+            (
+                {"state": "mislabel", "annotations": [*FEATURED, ("roundness", "round")]},
+                "not on the path",
+            ),
+            ({"state": "unsure", "annotations": FEATURED}, "must be left out"),
+            ({"state": "unsure", "note": "x" * 2001}, "note must have at most 2000"),
+            ({"state": "unsure", "gold_standard": True}, "a gold standard must have answers"),
+        ],
+    )
+    def test_what_cannot_be_recorded_changes_nothing(self, universe, flag, given, message):
+        with pytest.raises(BadVerdictError, match=message):
+            record_verdict(flag=flag, expert=universe.expert, **given)
+        flag.refresh_from_db()
+        assert flag.state == FlagState.OPEN
+        assert not expert_log().exists()
+
+    def test_the_same_answers_serve_a_later_flag_of_the_galaxy(self, universe, flag, make_round):
+        first = record_verdict(
+            flag=flag, expert=universe.expert, state="mislabel", annotations=SMOOTH_LONG
+        )
+        (later,) = make_round(universe, [flag.subject])
+        second = record_verdict(
+            flag=later, expert=universe.expert, state="mislabel", annotations=SMOOTH_LONG
+        )
+        assert second.classification == first.classification
+
+    def test_other_answers_for_the_galaxy_are_a_conflict(self, universe, flag, make_round):
+        record_verdict(flag=flag, expert=universe.expert, state="mislabel", annotations=FEATURED)
+        (later,) = make_round(universe, [flag.subject])
+        with pytest.raises(ConflictError, match="is classified already"):
+            record_verdict(
+                flag=later, expert=universe.expert, state="mislabel", annotations=SMOOTH_LONG
+            )
+        later.refresh_from_db()
+        assert later.state == FlagState.OPEN
+
+
+class TestSelectors:
+    def test_the_current_models_flags_by_rank(self, universe, flags):
+        assert list(selectors.flags_to_review()) == flags
+
+    def test_filters(self, universe, flags):
+        record_verdict(flag=flags[1], expert=universe.expert, state="unsure")
+        assert list(selectors.flags_to_review(state="unsure")) == [flags[1]]
+        assert list(selectors.flags_to_review(state="open")) == [flags[0], *flags[2:]]
+        assert list(selectors.flags_to_review(workflow="shapes")) == flags
+        assert not selectors.flags_to_review(workflow="elsewhere").exists()
+
+    def test_neighbours_and_what_comes_next(self, universe, flags):
+        assert selectors.neighbours(flags[0]) == (None, flags[1])
+        record_verdict(flag=flags[1], expert=universe.expert, state="unsure")
+        assert selectors.neighbours(flags[2], state="open") == (flags[0], flags[3])
+        assert selectors.next_open(flags[0]) == flags[2]
+        assert selectors.next_open(flags[3]) == flags[0]
+
+    def test_nothing_is_next_when_all_are_judged(self, universe, flags):
+        for flag in flags:
+            record_verdict(flag=flag, expert=universe.expert, state="unsure")
+        assert selectors.next_open(flags[0]) is None
+
+    def test_progress(self, universe, flags):
+        record_verdict(
+            flag=flags[0], expert=universe.expert, state="mislabel", annotations=FEATURED
+        )
+        record_verdict(flag=flags[1], expert=universe.expert, state="votes-right")
+        record_verdict(flag=flags[2], expert=universe.expert, state="unsure")
+        (found,) = selectors.progress_of_rounds()
+        counts = (found.flags, found.reviewed, found.confirmed, found.refuted, found.unsure)
+        assert counts == (4, 3, 1, 1, 1)
+        assert found.judged == 100
+        assert found.contamination.rate.value == pytest.approx((1 + 0.5 * 2) / 100)
+
+    def test_nothing_is_estimated_before_a_verdict(self, flags):
+        assert selectors.progress_of_rounds()[0].contamination is None

@@ -1,0 +1,162 @@
+"""The review pages, as anonymous, forbidden and allowed."""
+
+import pytest
+from django.urls import reverse
+
+from lenticular.accounts.models import Role
+from lenticular.classifications.models import Classification, Kind
+from lenticular.review.services import record_verdict
+from lenticular.rounds.models import FlagState, MislabelFlag
+
+pytestmark = pytest.mark.django_db
+
+
+def address(flag):
+    return reverse("review-flag", args=[flag.pk])
+
+
+def post(client, flag, **sent):
+    return client.post(address(flag), {key.replace("__", "-"): sent[key] for key in sent})
+
+
+@pytest.fixture
+def expert(client_of, flags):
+    return client_of(Role.EXPERT)
+
+
+class TestAccess:
+    @pytest.mark.parametrize("method", ["get", "post"])
+    def test_anonymous_people_are_sent_to_sign_in(self, client, flag, method):
+        for page in (reverse("review"), address(flag)):
+            answer = getattr(client, method)(page, {"state": "unsure"})
+            assert answer.status_code == 302
+            assert answer["Location"].startswith(reverse("sign-in"))
+
+    @pytest.mark.parametrize("role", [Role.VOLUNTEER, Role.ASTRONOMER])
+    def test_others_are_refused(self, client_of, flag, role):
+        client = client_of(role)
+        assert client.get(reverse("review")).status_code == 403
+        assert client.get(address(flag)).status_code == 403
+        assert post(client, flag, state="unsure").status_code == 403
+        flag.refresh_from_db()
+        assert flag.state == FlagState.OPEN
+
+
+class TestLightTable:
+    def test_shows_open_flags_of_the_current_model_by_rank(self, expert, flags):
+        answer = expert.get(reverse("review"))
+        assert [card["flag"] for card in answer.context["cards"]] == flags
+        shown = answer.content.decode()
+        assert "0 of 4 reviewed" in shown
+        assert flags[0].subject.images.get().url("page") in shown
+        assert "style=" not in shown
+
+    def test_filters_by_state(self, expert, universe, flags):
+        record_verdict(flag=flags[2], expert=universe.expert, state="votes-right")
+        for state, wanted in (("votes-right", [flags[2]]), ("", flags), ("mislabel", [])):
+            answer = expert.get(reverse("review"), {"state": state})
+            assert [card["flag"] for card in answer.context["cards"]] == wanted
+
+    def test_an_unknown_state_shows_open_flags(self, expert, flags):
+        answer = expert.get(reverse("review"), {"state": "nonsense", "page": "x"})
+        assert len(answer.context["cards"]) == 4
+
+    def test_an_empty_table_says_so(self, client_of):
+        shown = client_of(Role.EXPERT).get(reverse("review")).content.decode()
+        assert "No round has flagged anything yet" in shown
+
+    def test_shows_the_estimates(self, expert, universe, flags):
+        record_verdict(flag=flags[2], expert=universe.expert, state="votes-right")
+        shown = expert.get(reverse("review")).content.decode()
+        assert "Flags that are right" in shown
+        assert "of 100 judged" in shown
+
+    def test_does_not_query_for_each_flag(self, expert, django_assert_max_num_queries):
+        with django_assert_max_num_queries(9):
+            expert.get(reverse("review"))
+
+
+class TestFlag:
+    def test_shows_picture_bars_and_reason(self, expert, flag):
+        shown = expert.get(address(flag)).content.decode()
+        assert flag.subject.images.get().url("full") in shown
+        assert '<rect width="75.0" height="10"/>' in shown
+        assert '<rect width="85.0" height="10"/>' in shown
+        assert "9 of 12 volunteers said" in shown
+        assert "p = 0.0001" in shown
+        assert "style=" not in shown
+        assert "onclick" not in shown
+
+    def test_asks_every_question_of_the_tree(self, expert, flag, universe):
+        shown = expert.get(address(flag)).content.decode()
+        for question in universe.tree.questions:
+            assert f'name="answer-{question.slug}"' in shown
+
+    def test_an_unknown_flag_is_not_found(self, expert):
+        assert expert.get(reverse("review-flag", args=[999])).status_code == 404
+
+    def test_leads_to_its_neighbours(self, expert, flags):
+        answer = expert.get(address(flags[1]))
+        assert (answer.context["before"], answer.context["after"]) == (flags[0], flags[2])
+
+
+class TestVerdict:
+    def test_leads_to_the_next_open_flag(self, expert, flags):
+        answer = post(expert, flags[0], state="votes-right")
+        assert answer["Location"] == address(flags[1])
+        assert MislabelFlag.objects.get(pk=flags[0].pk).state == FlagState.VOTES_RIGHT
+
+    def test_the_last_leads_back_to_the_table(self, expert, flags):
+        for flag in flags:
+            answer = post(expert, flag, state="unsure")
+        assert answer["Location"] == reverse("review")
+        assert (
+            "Every flag of this round has a verdict"
+            in expert.get(reverse("review")).content.decode()
+        )
+
+    def test_wrong_votes_take_the_right_answers(self, expert, flag):
+        sent = {"answer__shape": "smooth", "answer__roundness": "elongated"}
+        answer = post(expert, flag, state="mislabel", gold_standard="yes", note=" a ring ", **sent)
+        assert answer.status_code == 302
+        found = Classification.objects.get(kind=Kind.EXPERT)
+        assert found.annotations == [["shape", "smooth"], ["roundness", "elongated"]]
+        assert found.gold_standard
+        shown = expert.get(address(flag)).content.decode()
+        assert "votes wrong" in shown
+        assert "a ring" in shown
+        assert 'id="verdict"' not in shown
+
+    def test_questions_left_at_not_asked_are_left_out(self, expert, flag):
+        sent = {"answer__shape": "featured", "answer__roundness": ""}
+        assert post(expert, flag, state="mislabel", **sent).status_code == 302
+
+    def test_a_second_verdict_is_a_conflict(self, expert, flag):
+        post(expert, flag, state="unsure")
+        answer = post(expert, flag, state="votes-right")
+        assert answer.status_code == 409
+        assert "has a verdict already" in answer.content.decode()
+
+    @pytest.mark.parametrize(
+        ("sent", "message"),
+        [
+            ({"state": "mislabel"}, "the right answers must be given"),
+            ({"state": "mislabel", "answer__shape": "square"}, "has no answer"),
+            ({"state": "mislabel", "answer__colour": "red"}, "has no question"),
+            ({"state": "mislabel", "answer__shape": "smooth"}, "must be answered"),
+            (
+                {"state": "mislabel", "answer__shape": "featured", "answer__roundness": "round"},
+                "is not on the path",
+            ),
+            ({"state": "mislabel", "answer__shape": ["smooth", "featured"]}, "has two"),
+            ({"state": "sure"}, "state must be one of"),
+            ({}, "state must be one of"),
+        ],
+    )
+    def test_bad_input_is_told_and_kept_on_the_page(self, expert, flag, sent, message):
+        answer = post(expert, flag, note="keep me", **sent)
+        assert answer.status_code == 400
+        shown = answer.content.decode()
+        assert message in shown
+        assert "keep me" in shown
+        assert not Classification.objects.filter(kind=Kind.EXPERT).exists()
