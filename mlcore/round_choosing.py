@@ -19,6 +19,7 @@ from mlcore.cnn.folds import out_of_fold
 from mlcore.cnn.model import CnnModel, load_weights
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.predict import predict
+from mlcore.cnn.rings import ring_features
 from mlcore.files import replacing
 from mlcore.gp.acquisition import InformationRule, score_candidates, select_batch, votes_wanted
 from mlcore.gp.fit import fit_vote_gp
@@ -174,7 +175,7 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
 
     Training galaxies are judged by networks of the other folds, those of the control
     panel by the round's own, which never saw them; and all by a Gaussian process with
-    each galaxy left out, on features of an encoder that has seen no votes at all.
+    each galaxy left out, on features that owe nothing to any vote.
 
     Columns: ``id_str``, ``question``, ``rank`` from 0, ``p_value``, ``q_value``,
     ``flagged``, ``score``, ``n_votes``, ``observed`` and ``expected`` (fraction by answer),
@@ -242,22 +243,27 @@ def _judged(
 def _label_free_features(
     files: RoundFiles, cache: ImageCache, rows: NDArray[np.intp], start_from: Path | None
 ) -> NDArray[np.float64]:
-    """Return reduced features (n, d) of an encoder that no vote has taught anything."""
-    config = files.plan.config.train
+    """Return reduced features (n, d) that no vote has taught anything.
+
+    They are an encoder's where one was pretrained, here or elsewhere; random weights say
+    less of a galaxy than its rings do.
+    """
+    config, on_progress = files.plan.config.train, files.part("flag", 0.75, 0.8)
     encoder, origin = make_encoder(config.encoder)
     if start_from is not None:
         load_weights(encoder, start_from)
-    network = TreeNetwork(encoder, files.plan.tree, config).eval()
-    untaught = CnnModel(network, files.plan.tree, config, origin)
-    found = predict(
-        untaught,
-        cache,
-        rows,
-        on_progress=files.part("flag", 0.75, 0.8),
-        should_stop=files.should_stop,
-    )
-    reducer = Reducer.fit(found.representations, max_dimensions=files.plan.config.dimensions)
-    return reducer.transform(found.representations)
+    if start_from is None and origin.source == "scratch":
+        features = ring_features(
+            cache.images, rows, on_progress=on_progress, should_stop=files.should_stop
+        )
+    else:
+        network = TreeNetwork(encoder, files.plan.tree, config).eval()
+        untaught = CnnModel(network, files.plan.tree, config, origin)
+        features = predict(
+            untaught, cache, rows, on_progress=on_progress, should_stop=files.should_stop
+        ).representations
+    reducer = Reducer.fit(features, max_dimensions=files.plan.config.dimensions)
+    return reducer.transform(features)
 
 
 def _write_candidates(candidates: list[MislabelCandidate], rate: float, path: Path) -> None:

@@ -150,12 +150,14 @@ def image_cache(
 def pretrained(
     files: RoundFiles, cache: ImageCache, stage: str, start: float, end: float
 ) -> Path | None:
-    """Return the encoder pretrained without labels; None where published weights serve.
+    """Return the encoder pretrained without labels.
+
+    None where published weights serve, or the settings ask for no pretraining.
 
     It is made once, and kept between the rounds of a survey that stays the same.
     """
     config = files.plan.config.train
-    if make_encoder(config.encoder)[1].source == "hub":
+    if config.pretrain_steps == 0 or make_encoder(config.encoder)[1].source == "hub":
         return None
     return pretrain(
         cache,

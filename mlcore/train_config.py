@@ -17,10 +17,9 @@ _AT_LEAST_ONE = (
     "steps_per_epoch",
     "patience",
     "predict_batch_size",
-    "pretrain_steps",
 )
 _POSITIVE = ("learning_rate", "pretrain_learning_rate", "pretrain_temperature")
-_NOT_NEGATIVE = ("weight_decay", "zoom", "shift", "brightness")
+_NOT_NEGATIVE = ("weight_decay", "zoom", "shift", "brightness", "pretrain_steps")
 _FRACTIONS = ("class_balance", "head_dropout")
 
 
@@ -65,7 +64,8 @@ class TrainConfig:
     predict_batch_size
         Galaxies per step of prediction.
     pretrain_steps, pretrain_batch_size, pretrain_learning_rate, pretrain_temperature
-        Contrastive pretraining on unlabelled images; see `mlcore.cnn.pretrain`.
+        Contrastive pretraining on unlabelled images; see `mlcore.cnn.pretrain`. With 0
+        steps an encoder without published weights starts from random ones.
     """
 
     encoder: str = "resnet10t"

@@ -23,7 +23,7 @@ from mlcore.cnn.encoder import make_encoder
 from mlcore.cnn.model import file_sha256, load_weights, save_weights
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache
-from mlcore.errors import ArtefactError, NotEnoughVotesError
+from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, replacing, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
@@ -76,13 +76,15 @@ def pretrain(
     NotEnoughVotesError
         For fewer than two images.
     InvalidInputError
-        For a cache of another size or crop.
+        For a cache of another size or crop, or settings that ask for no pretraining.
     ArtefactError
         When `start_from` does not hold this encoder.
     CancelledError
         After `should_stop` said so.
     """
     check_cache(cache, config)
+    if config.pretrain_steps < 1:
+        raise InvalidInputError(f"pretrain_steps must be at least 1, is {config.pretrain_steps}")
     if len(cache) < 2:
         raise NotEnoughVotesError(f"cache must have at least 2 images, has {len(cache)}")
     directory.mkdir(parents=True, exist_ok=True)

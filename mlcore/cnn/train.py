@@ -201,6 +201,8 @@ def _start(task: _Task) -> tuple[TreeNetwork, EncoderOrigin]:
         load_weights(encoder, task.start_from)
         reason = "self-supervised on the survey's own images"
         origin = replace(origin, source="pretrained-here", reason=reason)
+    elif origin.source == "scratch":
+        origin = replace(origin, reason=f"{origin.reason}; not pretrained, taught by votes alone")
     return TreeNetwork(encoder, task.galaxies.tree, task.config), origin
 
 

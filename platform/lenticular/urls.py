@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("lenticular.rounds.api_urls")),
     path("api/v1/", include("lenticular.releases.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
+    # One way to sign in, which also joins what the browser did before.
+    path("admin/login/", RedirectView.as_view(pattern_name="sign-in", query_string=True)),
     path("admin/", admin.site.urls),
 ]
 if settings.LENTICULAR_SERVE_MEDIA:

@@ -219,6 +219,27 @@ class TestWholeRound:
         assert all(abs(sum(dict(row["observed"]).values()) - 1) < 1e-9 for row in found)
 
 
+class TestWithoutPretraining:
+    @pytest.fixture(scope="class")
+    def untaught(self, plan, survey, tree, tmp_path_factory):
+        train = replace(plan.config.train, pretrain_steps=0)
+        shared = tmp_path_factory.mktemp("shared")
+        scratch = replace(plan, config=replace(plan.config, train=train), shared=shared)
+        directory = begin(tmp_path_factory.mktemp("untaught"), input_table(survey, tree))
+        return run_round(scratch, directory), shared
+
+    def test_says_so(self, untaught):
+        result, shared = untaught
+        origin = result.records["train"].result["origin"]
+        assert origin["source"] == "scratch"
+        assert "not pretrained" in origin["reason"]
+        assert not (shared / "pretrained").exists()
+
+    def test_still_ranks_the_votes_to_doubt(self, untaught):
+        ranked = untaught[0].directory / "flag" / "mislabels.parquet"
+        assert pq.read_metadata(ranked).num_rows == 40
+
+
 class TestResuming:
     def test_a_finished_round_does_nothing_again(self, plan, copy):
         said = []

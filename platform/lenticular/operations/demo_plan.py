@@ -39,11 +39,11 @@ class DemoPlan:
     galaxies: int = 1500
     image_size: int = 128
     volunteers: int = 120
-    votes: tuple[int, ...] = (5000, 8000)
+    votes: tuple[int, ...] = (3200, 5400)
     planted: float = 0.025
-    retirement_votes: int = 12
+    retirement_votes: int = 10
     control_panel: float = 0.1
-    control_share: float = 0.2
+    control_share: float = 0.25
 
 
 @dataclass

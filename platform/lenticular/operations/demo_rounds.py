@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lenticular.common.errors import LenticularError
@@ -32,7 +33,8 @@ class DemoRoundError(LenticularError):
 
 def demo_config() -> RoundConfig:
     """Return settings that suit a small drawn survey on two cores."""
-    return RoundConfig(train=TrainConfig.small(), batch=300, expected_votes=6)
+    train = replace(TrainConfig.small(), epochs=6, steps_per_epoch=20, pretrain_steps=30)
+    return RoundConfig(train=train, folds=2, batch=300, expected_votes=6)
 
 
 def run_one_round(

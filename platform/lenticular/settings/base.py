@@ -154,7 +154,7 @@ if REDIS_URL:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(HOME / "broker"),
         "data_folder_out": str(HOME / "broker"),
@@ -163,7 +163,7 @@ else:
         "store_processed": False,
     }
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"lenticular.rounds.tasks.*": {"queue": "gpu"}}
+CELERY_TASK_ROUTES = {"lenticular.rounds.tasks.run_round": {"queue": "gpu"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -174,6 +174,8 @@ CELERY_BEAT_SCHEDULE = {
     "take-up-stalled-rounds": {
         "task": "lenticular.rounds.tasks.resume_stalled_rounds",
         "schedule": 60.0,
+        # A look that was late has been followed by another.
+        "options": {"expires": 55.0},
     },
 }
 

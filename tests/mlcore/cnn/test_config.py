@@ -16,6 +16,7 @@ from mlcore.errors import InvalidInputError
     [
         ("epochs", 0, "epochs must be at least 1, is 0"),
         ("batch_size", 1, "batch_size must be at least 2, is 1"),
+        ("pretrain_steps", -1, "pretrain_steps must be at least 0, is -1"),
         ("pretrain_batch_size", 1, "pretrain_batch_size must be at least 2, is 1"),
         ("image_size", 7, "image_size must be at least 8, is 7"),
         ("crop_fraction", 0.0, r"crop_fraction must be in \(0, 1\], is 0.0"),

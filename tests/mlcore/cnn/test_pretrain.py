@@ -115,3 +115,9 @@ def test_a_cache_of_another_size_is_refused(cache, config, tmp_path):
         InvalidInputError, match=r"cache must have \(size, crop_fraction\) \(32, 1.0\)"
     ):
         pretrain(cache, replace(config, image_size=32), directory=tmp_path, seed=1)
+
+
+def test_no_pretraining_is_not_called_pretrained(cache, config, tmp_path):
+    with pytest.raises(InvalidInputError, match="pretrain_steps must be at least 1, is 0"):
+        pretrain(cache, replace(config, pretrain_steps=0), directory=tmp_path, seed=1)
+    assert not list(tmp_path.iterdir())

@@ -113,7 +113,9 @@ def test_a_validation_split_of_a_few_is_not_made(run):
 
 
 def test_records_where_the_encoder_came_from(run, config, tmp_path):
-    assert run("a", changes={"epochs": 1}).origin.source == "scratch"
+    untaught = run("a", changes={"epochs": 1}).origin
+    assert untaught.source == "scratch"
+    assert untaught.reason.endswith("not pretrained, taught by votes alone")
     save_weights(make_encoder(config.encoder)[0], tmp_path / "encoder.safetensors")
     started = run("b", changes={"epochs": 1}, start_from=tmp_path / "encoder.safetensors")
     assert started.origin.source == "pretrained-here"

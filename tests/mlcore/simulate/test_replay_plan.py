@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlcore.errors import InvalidInputError, NotEnoughVotesError
+from mlcore.round_plan import RoundConfig
 from mlcore.simulate.replay_plan import ReplayPlan
+from mlcore.train_config import TrainConfig
 
 PLAN = ReplayPlan(rounds=3)
 
@@ -33,11 +35,17 @@ def test_too_few(pool):
 
 
 def test_few_galaxies_are_trained_on_for_fewer_steps():
-    whole, small, least = (PLAN.sized(pool).train for pool in (4000, 1000, 70))
-    assert whole == PLAN.config.train
+    config = RoundConfig(train=TrainConfig(epochs=15, pretrain_steps=100))
+    plan = ReplayPlan(config=config)
+    whole, small, least = (plan.sized(pool).train for pool in (4000, 1000, 70))
+    assert whole == config.train
     assert small.epochs == round(whole.epochs / 2)
     assert small.pretrain_steps == round(whole.pretrain_steps / 2)
     assert (least.epochs, least.pretrain_steps) == (3, 40)
+
+
+def test_no_pretraining_stays_none():
+    assert [PLAN.sized(pool).train.pretrain_steps for pool in (4000, 70)] == [0, 0]
 
 
 def test_a_round_asks_for_what_it_will_get():
