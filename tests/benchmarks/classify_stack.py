@@ -63,7 +63,12 @@ def _measured() -> list[dict[str, str]]:
     rows = []
     for workers in (1, 2):
         port = _free_port()
-        command = ["gunicorn", "lenticular.wsgi", f"--workers={workers}", f"--bind=127.0.0.1:{port}"]
+        command = [
+            "gunicorn",
+            "lenticular.wsgi",
+            f"--workers={workers}",
+            f"--bind=127.0.0.1:{port}",
+        ]
         with subprocess.Popen([sys.executable, "-m", *command, "--log-level=error"]) as server:
             try:
                 _wait(port)
@@ -86,12 +91,12 @@ def _measured() -> list[dict[str, str]]:
 
 def _world() -> tuple[int, list[str]]:
     from django.core.management import call_command
+    from rest_framework.authtoken.models import Token
+
     from lenticular.accounts.services import create_user
     from lenticular.selection.services import fill_queue
     from lenticular.subjects.models import Subject, SubjectImage, SubjectSet, Survey
     from lenticular.workflows.services import create_workflow
-    from rest_framework.authtoken.models import Token
-
     from mlcore.tree import DecisionTree
 
     call_command("migrate", verbosity=0)

@@ -219,15 +219,17 @@ class TestWholeRound:
         assert all(abs(sum(dict(row["observed"]).values()) - 1) < 1e-9 for row in found)
 
 
-class TestWithoutPretraining:
-    @pytest.fixture(scope="class")
-    def untaught(self, plan, survey, tree, tmp_path_factory):
-        train = replace(plan.config.train, pretrain_steps=0)
-        shared = tmp_path_factory.mktemp("shared")
-        scratch = replace(plan, config=replace(plan.config, train=train), shared=shared)
-        directory = begin(tmp_path_factory.mktemp("untaught"), input_table(survey, tree))
-        return run_round(scratch, directory), shared
+@pytest.fixture(scope="module")
+def untaught(plan, survey, tree, tmp_path_factory):
+    """A whole round without pretraining, and the folder it shares."""
+    train = replace(plan.config.train, pretrain_steps=0)
+    shared = tmp_path_factory.mktemp("shared")
+    scratch = replace(plan, config=replace(plan.config, train=train), shared=shared)
+    directory = begin(tmp_path_factory.mktemp("untaught"), input_table(survey, tree))
+    return run_round(scratch, directory), shared
 
+
+class TestWithoutPretraining:
     def test_says_so(self, untaught):
         result, shared = untaught
         origin = result.records["train"].result["origin"]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from lenticular.classify import api
+
+urlpatterns: list[URLPattern] = [
+    path("workflows/<slug:slug>/", api.WorkflowView.as_view(), name="api-workflow"),
+    path("workflows/<slug:slug>/next/", api.NextView.as_view(), name="api-next"),
+    path("classifications/", api.ClassificationsView.as_view(), name="api-classifications"),
+]

@@ -1,7 +1,14 @@
-"""The addresses of the classify pages."""
+"""The addresses of the volunteer's pages."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from lenticular.classify import views
+
+urlpatterns: list[URLPattern] = [
+    path("", views.home, name="home"),
+    path("about/", views.about, name="about"),
+    path("classify/<slug:slug>/", views.ClassifyView.as_view(), name="classify"),
+    path("galaxies/<int:subject_id>/", views.galaxy, name="galaxy"),
+]

@@ -1,0 +1,114 @@
+"""The line that a volunteer reads once a galaxy is answered: what the others, and the machine, saw.
+
+Never built for a subject that the reader has not classified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from lenticular.consensus.selectors import tally_of
+from lenticular.selection.selectors import entry_of
+
+if TYPE_CHECKING:
+    from lenticular.classifications.models import Classification
+    from mlcore.tree import DecisionTree
+
+
+@dataclass(frozen=True)
+class Echo:
+    """The line, and the address of the galaxy's page."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class _Company:
+    """One question of the path: the answer, and how the others answered."""
+
+    question: str
+    answer: str
+    others: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.others.values())
+
+    @property
+    def agree(self) -> int:
+        return self.others.get(self.answer, 0)
+
+    @property
+    def unity(self) -> float:
+        """How far the others agree with each other: the largest answer's share."""
+        return max(self.others.values()) / self.total
+
+
+def echo_of(classification: Classification) -> Echo:
+    """Return the line for a classification that its volunteer has just made."""
+    parts = [_people(classification), _machine(classification)]
+    url = reverse("galaxy", args=[classification.subject_id])
+    return Echo(text=" ".join(part for part in parts if part), url=url)
+
+
+def _people(classification: Classification) -> str:
+    company = _most_debated(classification)
+    if company is None:
+        return _("You are the first to look at this galaxy.")
+    answer = _spoken(classification.version.tree, company.question, company.answer)
+    if company.agree == 0:
+        words = _("“%(answer)s”: nobody else has said so yet. That is how rare galaxies are found.")
+        return words % {"answer": answer}
+    words = ngettext(
+        "“%(answer)s”: %(agree)s of %(others)s other person agrees with you.",
+        "“%(answer)s”: %(agree)s of %(others)s other people agree with you.",
+        company.total,
+    )
+    return words % {"answer": answer, "agree": company.agree, "others": company.total}
+
+
+def _most_debated(classification: Classification) -> _Company | None:
+    """Return the question of the path on which the others are the most divided."""
+    tally = tally_of(version=classification.version, subject_id=classification.subject_id)
+    counts = tally.counts if tally else {}
+    companies = [
+        _company(classification.version.tree, counts, question, answer)
+        for question, answer in classification.annotations
+    ]
+    met = [company for company in companies if company.total > 0]
+    return min(met, key=lambda company: (company.unity, -company.total), default=None)
+
+
+def _company(tree: DecisionTree, counts: dict[str, int], question: str, answer: str) -> _Company:
+    others = {
+        each.slug: counts.get(f"{question}_{each.slug}", 0)
+        for each in tree.question(question).answers
+    }
+    return _Company(question, answer, {**others, answer: max(0, others[answer] - 1)})
+
+
+def _machine(classification: Classification) -> str:
+    """Say what the machine had expected of the first question, where it had a say."""
+    entry = entry_of(workflow=classification.workflow, subject_id=classification.subject_id)
+    question, _underscore, answer = (entry.top_answer if entry else "").partition("_")
+    given = dict(classification.annotations).get(question)
+    if given is None:
+        return ""
+    if given == answer:
+        return _("The machine thinks so too.")
+    tree = classification.version.tree
+    if f"{question}_{answer}" not in tree.label_cols:
+        return ""
+    return _("The machine had expected “%(answer)s”, and learns from you.") % {
+        "answer": _spoken(tree, question, answer)
+    }
+
+
+def _spoken(tree: DecisionTree, question: str, answer: str) -> str:
+    return tree.question(question).answer(answer).text(get_language() or "en")
