@@ -12,6 +12,16 @@ from django.core.cache import cache
 
 from tests.browser import gallery
 
+# A browser that calls nobody but the page under test.
+QUIET = (
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+)
+PATIENCE_MS = 20_000
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 830}
 
@@ -31,12 +41,13 @@ def chromium():
         pytest.fail("CI must have Chromium, has none on its path")
     if path is None:
         pytest.skip("Chromium is not installed")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     # Playwright's loop runs in this thread; Django's guard would take us for a coroutine.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -34,7 +34,7 @@ def keep(page, name):
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.mouse.move(0, 0)
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        page.screenshot(path=Path(folder) / f"{name}.jpg", type="jpeg", quality=85)
 
 
 @pytest.fixture
