@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from mlcore.images import ImageCache
     from mlcore.round_files import RoundFiles
+    from mlcore.round_plan import RoundConfig
 
 BLOCK = 8192
 # A diverse batch is chosen among this many times as many of the best galaxies.
@@ -201,11 +202,16 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     )
     enough = {ids[row] for row in np.flatnonzero(seen >= plan.config.min_flag_votes)}
     candidates = [candidate for candidate in found if candidate.id_str in enough]
-    rate = plan.config.false_discovery_rate
-    _write_candidates(candidates, rate, folder / "mislabels.parquet")
+    flagged = _count_flagged(candidates, plan.config)
+    _write_candidates(candidates, flagged, folder / "mislabels.parquet")
     shutil.rmtree(folder / "folds")
-    flagged = sum(candidate.q_value <= rate for candidate in candidates)
     return {"judged": len(candidates), "flagged": flagged}
+
+
+def _count_flagged(candidates: list[MislabelCandidate], config: RoundConfig) -> int:
+    """Return how many of the ranked candidates experts are asked about."""
+    below = sum(candidate.q_value <= config.false_discovery_rate for candidate in candidates)
+    return max(below, min(config.review_at_least, len(candidates)))
 
 
 def _judged(
@@ -266,7 +272,7 @@ def _label_free_features(
     return reducer.transform(features)
 
 
-def _write_candidates(candidates: list[MislabelCandidate], rate: float, path: Path) -> None:
+def _write_candidates(candidates: list[MislabelCandidate], flagged: int, path: Path) -> None:
     fractions = pa.map_(pa.string(), pa.float64())
     columns = {
         "id_str": pa.array([each.id_str for each in candidates], pa.string()),
@@ -274,7 +280,7 @@ def _write_candidates(candidates: list[MislabelCandidate], rate: float, path: Pa
         "rank": pa.array(range(len(candidates)), pa.int64()),
         "p_value": pa.array([each.p_value for each in candidates], pa.float64()),
         "q_value": pa.array([each.q_value for each in candidates], pa.float64()),
-        "flagged": pa.array([each.q_value <= rate for each in candidates], pa.bool_()),
+        "flagged": pa.array([rank < flagged for rank in range(len(candidates))], pa.bool_()),
         "score": pa.array([each.score for each in candidates], pa.float64()),
         "n_votes": pa.array([each.n_votes for each in candidates], pa.int64()),
         "observed": pa.array([list(each.observed.items()) for each in candidates], fractions),

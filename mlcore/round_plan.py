@@ -29,6 +29,7 @@ _AT_LEAST = {
     "retirement_votes": 1,
     "folds": 2,
     "min_flag_votes": 1,
+    "review_at_least": 0,
 }
 
 
@@ -66,6 +67,9 @@ class RoundConfig:
         Volunteers who must have seen a galaxy before it can be flagged.
     false_discovery_rate
         Expected share of flags that are false, in (0, 1).
+    review_at_least
+        Galaxies that experts are asked about, the most doubtful first, even where the
+        rate flags fewer; each shows its own expected share of false alarms.
     """
 
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -81,6 +85,7 @@ class RoundConfig:
     folds: int = 3
     min_flag_votes: int = 3
     false_discovery_rate: float = 0.05
+    review_at_least: int = 0
 
     def __post_init__(self) -> None:
         for name, minimum in _AT_LEAST.items():

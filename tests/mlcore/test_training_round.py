@@ -23,7 +23,9 @@ from mlcore.errors import (
     InvalidInputError,
     NotEnoughVotesError,
 )
+from mlcore.gp.mislabels import MislabelCandidate
 from mlcore.images import ImageCache
+from mlcore.round_choosing import _count_flagged
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.train_config import TrainConfig
 from mlcore.training_round import STAGES, run_round
@@ -409,3 +411,34 @@ class TestConfig:
     def test_a_seed_outside_its_range(self, plan):
         with pytest.raises(InvalidInputError, match="seed must be in"):
             replace(plan, seed=-1)
+
+
+class TestReviewBudget:
+    @pytest.mark.parametrize(
+        ("q_values", "at_least", "expected"),
+        [
+            ((0.01, 0.2, 0.6), 0, 1),
+            ((0.01, 0.2, 0.6), 2, 2),
+            ((0.01, 0.02, 0.6), 1, 2),
+            ((0.3, 0.6), 10, 2),
+            ((), 10, 0),
+        ],
+    )
+    def test_experts_are_asked_about_what_the_rate_flags_and_at_least_the_budget(
+        self, q_values, at_least, expected
+    ):
+        candidates = [
+            MislabelCandidate(
+                id_str=str(rank),
+                question="q",
+                p_value=q,
+                q_value=q,
+                score=-q,
+                n_votes=5,
+                observed={},
+                expected={},
+                reason="",
+            )
+            for rank, q in enumerate(q_values)
+        ]
+        assert _count_flagged(candidates, RoundConfig(review_at_least=at_least)) == expected
