@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.contrib import admin
 
+from lenticular.common.admin import ReadOnlyAdmin
 from lenticular.rounds.models import MislabelFlag, Round, RoundStage, TrainedModel
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-
-class ReadOnly(admin.ModelAdmin[Any]):
-    """Shows what services have written, and changes nothing."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        del request
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        del request, obj
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        del request, obj
-        return False
 
 
 class StageInline(admin.TabularInline[RoundStage, Round]):
@@ -40,7 +17,7 @@ class StageInline(admin.TabularInline[RoundStage, Round]):
 
 
 @admin.register(Round)
-class RoundAdmin(ReadOnly):
+class RoundAdmin(ReadOnlyAdmin[Round]):
     """Rounds with their stages."""
 
     list_display = ("workflow", "number", "state", "verdict", "votes", "created_at")
@@ -50,7 +27,7 @@ class RoundAdmin(ReadOnly):
 
 
 @admin.register(TrainedModel)
-class TrainedModelAdmin(ReadOnly):
+class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
     """Models, of which one per workflow is current."""
 
     list_display = ("workflow", "round", "is_current", "created_at")
@@ -58,7 +35,7 @@ class TrainedModelAdmin(ReadOnly):
 
 
 @admin.register(MislabelFlag)
-class MislabelFlagAdmin(ReadOnly):
+class MislabelFlagAdmin(ReadOnlyAdmin[MislabelFlag]):
     """Flagged galaxies."""
 
     list_display = ("round", "rank", "subject", "question", "p_value", "q_value", "state")
