@@ -16,7 +16,6 @@ STORAGES["artefacts"]["OPTIONS"] = {"location": ARTEFACTS_ROOT, "base_url": None
 STATIC_ROOT = HOME / "static"
 STATIC_ROOT.mkdir()
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["NAME"] = str(HOME / "lenticular.sqlite3")
     DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
