@@ -92,7 +92,7 @@ def replay(
     """
     begun = time.monotonic()
     found = read_labelled_folder(folder, on_progress=on_progress, should_stop=should_stop)
-    work = _Replay(_divide(found, plan, tree), plan, directory, on_progress, should_stop)
+    work = _Replay(divide(found, plan, tree), plan, directory, on_progress, should_stop)
     rounds, control = work.run()
     return ReplayReport(
         rounds=tuple(rounds),
@@ -106,7 +106,7 @@ def replay(
 
 
 @dataclass(frozen=True)
-class _Survey:
+class Survey:
     """The galaxies, divided: the pool, and the test set with its published classes."""
 
     pool: ReplayPool
@@ -114,7 +114,16 @@ class _Survey:
     truth: NDArray[np.intp]
 
 
-def _divide(found: LabelledFolder, plan: ReplayPlan, tree: DecisionTree | None) -> _Survey:
+def divide(found: LabelledFolder, plan: ReplayPlan, tree: DecisionTree | None = None) -> Survey:
+    """Deal the galaxies of a folder into the pool and the test set, as `replay` does.
+
+    Raises
+    ------
+    InvalidInputError
+        For one class alone, or a tree without the classes.
+    NotEnoughVotesError
+        For too few galaxies in either.
+    """
     if tree is None:
         tree = tree_of_classes(found.name, found.class_column, found.classes)
     else:
@@ -133,7 +142,7 @@ def _divide(found: LabelledFolder, plan: ReplayPlan, tree: DecisionTree | None) 
     seen = plant(published, len(tree.label_cols), plan.planted_share, plan.seed)
     control = np.zeros(len(pool), dtype=bool)
     control[np.random.default_rng([plan.seed, 2]).permutation(len(pool))[: sizes.panel]] = True
-    return _Survey(
+    return Survey(
         pool=ReplayPool(
             galaxies=pool,
             tree=tree,
@@ -158,7 +167,7 @@ def _answers(galaxies: tuple[LabelledGalaxy, ...], tree: DecisionTree) -> NDArra
 class _Replay:
     """The rounds of both arms, in folders of their own."""
 
-    survey: _Survey
+    survey: Survey
     plan: ReplayPlan
     directory: Path
     on_progress: OnProgress | None

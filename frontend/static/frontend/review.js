@@ -87,8 +87,7 @@ function walkFlags() {
 /** @param {HTMLFormElement} form */
 function judgeByKey(form) {
   const answers = /** @type {HTMLDetailsElement} */ (form.querySelector("details"));
-  for (const choice of form.querySelectorAll("[data-not-asked]")) choice.remove();
-  form.addEventListener("change", () => showPath(form));
+  answerByPath(form);
   // Answers are sent with the verdict that they belong to, and with no other.
   form.addEventListener("submit", (event) => {
     const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
@@ -103,6 +102,15 @@ function judgeByKey(form) {
     event.preventDefault();
     /** @type {HTMLElement | null} */ (form.querySelector(`[data-key="${event.key}"]`))?.click();
   });
+}
+
+/**
+ * Ask only the questions that the answers so far lead to.
+ * @param {HTMLFormElement} form
+ */
+function answerByPath(form) {
+  for (const choice of form.querySelectorAll("[data-not-asked]")) choice.remove();
+  form.addEventListener("change", () => showPath(form));
   // Whoever comes back finds the questions as they were, not as they were sent.
   window.addEventListener("pageshow", () => showPath(form));
 }
@@ -113,6 +121,8 @@ function start() {
   else walkFlags();
   const form = document.getElementById("verdict");
   if (form instanceof HTMLFormElement) judgeByKey(form);
+  const gold = document.getElementById("gold");
+  if (gold instanceof HTMLFormElement) answerByPath(gold);
 }
 
 if (typeof document !== "undefined") start();

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from django.db import models
 
-from lenticular.accounts.models import Volunteer
+from lenticular.accounts.models import User, Volunteer
 from lenticular.classifications.querysets import AppendOnlyQuerySet
 from lenticular.common.errors import ConflictError
 from lenticular.subjects.models import Subject
@@ -63,6 +63,11 @@ class Classification(models.Model):
         indexes = [
             models.Index(fields=["workflow", "subject"], name="log_by_subject"),
             models.Index(fields=["volunteer", "-id"], name="log_by_volunteer"),
+            models.Index(
+                fields=["version", "subject"],
+                name="gold_standards",
+                condition=models.Q(gold_standard=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -77,3 +82,17 @@ class Classification(models.Model):
     def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse: the log is append-only."""
         raise ConflictError(f"the classification log is append-only, {self.uuid} is in it")
+
+
+class GoldWithdrawal(models.Model):
+    """An expert's word that a gold standard is none any more; its classification stays."""
+
+    classification = models.OneToOneField(
+        Classification, on_delete=models.PROTECT, related_name="withdrawal"
+    )
+    expert = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.classification_id}: {self.reason}"

@@ -76,6 +76,12 @@ def expert_classification(
     return found.first()
 
 
+def gold_standards(*, version_id: int | None) -> QuerySet[Classification]:
+    """Return the experts' gold standards under a version that are not withdrawn."""
+    gold = Classification.objects.filter(version=version_id, gold_standard=True)
+    return gold.filter(withdrawal=None)
+
+
 def has_classified(*, workflow: Workflow, subject_id: int, volunteer_ids: Collection[int]) -> bool:
     """Tell whether any of these volunteers, all one person, has classified the subject."""
     found = Classification.objects.filter(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 
-from lenticular.classifications.models import Classification, Kind
+from lenticular.classifications.models import Classification, GoldWithdrawal, Kind
 from lenticular.common.errors import ConflictError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from lenticular.accounts.models import Volunteer
+    from lenticular.accounts.models import User, Volunteer
     from lenticular.subjects.models import Subject
     from lenticular.workflows.models import WorkflowVersion
 
 MAX_METADATA_CHARACTERS = 10_000
+MAX_REASON_CHARACTERS = 500
 
 
 class UuidReusedError(ConflictError):
@@ -102,6 +103,32 @@ def append_classification(
     except IntegrityError as error:
         return _first(new, error), False
     return new, True
+
+
+@transaction.atomic
+def withdraw_gold_standard(
+    *, classification: Classification, expert: User, reason: str
+) -> GoldWithdrawal:
+    """Check and teach nobody by this gold standard any more; who may do so, the caller knows.
+
+    Raises
+    ------
+    InvalidInputError
+        For a classification that is no gold standard, or a reason that is empty or too long.
+    ConflictError
+        Where it is withdrawn already.
+    """
+    if not classification.gold_standard:
+        raise InvalidInputError(f"classification must be a gold standard, {classification} is not")
+    if not 0 < len(reason) <= MAX_REASON_CHARACTERS:
+        rule = f"reason must have 1 to {MAX_REASON_CHARACTERS} characters"
+        raise InvalidInputError(f"{rule}, has {len(reason)}")
+    withdrawal, created = GoldWithdrawal.objects.get_or_create(
+        classification=classification, defaults={"expert": expert, "reason": reason}
+    )
+    if not created:
+        raise ConflictError(f"gold standard {classification} is withdrawn already")
+    return withdrawal
 
 
 def _first(new: Classification, error: IntegrityError) -> Classification:

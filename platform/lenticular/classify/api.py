@@ -22,6 +22,7 @@ from lenticular.classify.api_parts import (
     read_entry,
 )
 from lenticular.classify.echoes import echo_of
+from lenticular.classify.practice import feedback_of
 from lenticular.classify.services import (
     MAX_BATCH,
     Outcome,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from lenticular.accounts.models import Volunteer
+    from lenticular.classifications.models import Classification
 
 
 class WorkflowSerializer(serializers.Serializer[Any]):
@@ -74,12 +76,34 @@ class EchoSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
 
 
+class FeedbackStepSerializer(serializers.Serializer[Any]):
+    """One question of a practice galaxy, in words."""
+
+    question = serializers.CharField()
+    yours = serializers.CharField()
+    expert = serializers.CharField()
+    agrees = serializers.BooleanField()
+    help = serializers.CharField(allow_blank=True)
+
+
+class FeedbackSerializer(serializers.Serializer[Any]):
+    """How the answers to a practice galaxy compare with the experts'."""
+
+    agrees = serializers.BooleanField()
+    title = serializers.CharField()
+    text = serializers.CharField()
+    url = serializers.CharField()
+    thumb = serializers.CharField(allow_blank=True)
+    steps = FeedbackStepSerializer(many=True)
+
+
 class ResultSerializer(serializers.Serializer[Any]):
     """What became of one entry; a refused one carries a problem document."""
 
     uuid = serializers.UUIDField(allow_null=True)
     status = serializers.ChoiceField(["recorded", "already-recorded", "refused"])
     echo = EchoSerializer(required=False)
+    feedback = FeedbackSerializer(required=False)
     problem = serializers.DictField(required=False)
 
 
@@ -173,9 +197,12 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         return {"uuid": uuid, "status": "refused", "problem": problem_document(outcome.error)}
     if outcome.recorded is None or not outcome.recorded.created:
         return {"uuid": uuid, "status": "already-recorded"}
-    echo = echo_of(outcome.recorded.classification)
-    return {
-        "uuid": uuid,
-        "status": "recorded",
-        "echo": {"text": echo.text, "url": echo.url},
-    }
+    return {"uuid": uuid, "status": "recorded", **_told(outcome.recorded.classification)}
+
+
+def _told(classification: Classification) -> dict[str, Any]:
+    """Return what the volunteer may now read: an echo of the others, or practice's feedback."""
+    if feedback := feedback_of(classification):
+        return {"feedback": feedback.to_dict()}
+    echo = echo_of(classification)
+    return {"echo": {"text": echo.text, "url": echo.url}}

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from lenticular.classifications.models import Kind
 from lenticular.consensus.selectors import tally_of
 from lenticular.selection.selectors import entry_of
 
@@ -78,19 +79,23 @@ def _most_debated(classification: Classification) -> _Company | None:
     tally = tally_of(version=classification.version, subject_id=classification.subject_id)
     counts = tally.counts if tally else {}
     companies = [
-        _company(classification.version.tree, counts, question, answer)
+        _company(classification, counts, question, answer)
         for question, answer in classification.annotations
     ]
     met = [company for company in companies if company.total > 0]
     return min(met, key=lambda company: (company.unity, -company.total), default=None)
 
 
-def _company(tree: DecisionTree, counts: dict[str, int], question: str, answer: str) -> _Company:
+def _company(
+    classification: Classification, counts: dict[str, int], question: str, answer: str
+) -> _Company:
+    """Return how the others answered: everybody but the volunteer, whose practice is no vote."""
+    tree, own = classification.version.tree, int(classification.kind == Kind.VOTE)
     others = {
         each.slug: counts.get(f"{question}_{each.slug}", 0)
         for each in tree.question(question).answers
     }
-    return _Company(question, answer, {**others, answer: max(0, others[answer] - 1)})
+    return _Company(question, answer, {**others, answer: max(0, others[answer] - own)})
 
 
 def _machine(classification: Classification) -> str:

@@ -9,7 +9,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from lenticular.classify.echoes import echo_of
-from lenticular.classify.selectors import votes_by
+from lenticular.classify.practice import feedback_of
+from lenticular.classify.selectors import answered_by, votes_by
 from lenticular.classify.serving import served_subjects, spoken_tree
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ def classify_context(*, walk: Walk, lease: Lease, volunteer: Volunteer) -> dict[
     language = get_language() or "en"
     tree = walk.version.tree
     question = walk.question
-    latest = votes_by(volunteer=volunteer, workflow=workflow).first()
     return {
         "workflow": workflow,
         "walk": walk,
@@ -37,9 +37,17 @@ def classify_context(*, walk: Walk, lease: Lease, volunteer: Volunteer) -> dict[
             for each in (question.answers if question else ())
         ],
         "crumbs": [tree.question(name).answer(slug).text(language) for name, slug in walk.steps],
-        "echo": echo_of(latest) if latest else None,
         "page_data": page_data(walk, subject),
+        **told_last(workflow=workflow, volunteer=volunteer),
     }
+
+
+def told_last(*, workflow: Workflow, volunteer: Volunteer) -> dict[str, Any]:
+    """Return what to tell of the galaxy answered last: `feedback` on practice, or an `echo`."""
+    latest = answered_by(volunteer=volunteer, workflow=workflow).first()
+    feedback = feedback_of(latest) if latest else None
+    echo = echo_of(latest) if latest and not feedback else None
+    return {"feedback": feedback, "echo": echo}
 
 
 def page_data(walk: Walk, subject: dict[str, Any]) -> dict[str, Any]:
@@ -74,10 +82,10 @@ def browser_words() -> dict[str, str]:
 
 def done_context(*, workflow: Workflow, volunteer: Volunteer | None) -> dict[str, Any]:
     """Return the context of the page for a volunteer for whom nothing is left."""
-    votes = votes_by(volunteer=volunteer, workflow=workflow) if volunteer else None
-    latest = votes.first() if votes is not None else None
+    if volunteer is None:
+        return {"workflow": workflow, "done": 0}
     return {
         "workflow": workflow,
-        "done": votes.count() if votes is not None else 0,
-        "echo": echo_of(latest) if latest else None,
+        "done": votes_by(volunteer=volunteer, workflow=workflow).count(),
+        **told_last(workflow=workflow, volunteer=volunteer),
     }

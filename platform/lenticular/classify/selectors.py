@@ -75,5 +75,12 @@ def last_lesson() -> Lesson | None:
 
 def votes_by(*, volunteer: Volunteer, workflow: Workflow | None = None) -> QuerySet[Classification]:
     """Return the volunteer's votes, the latest first, in one workflow or in all."""
-    votes = classifications_of(volunteer_ids=identities(volunteer)).filter(kind=Kind.VOTE)
-    return votes.filter(workflow=workflow) if workflow else votes
+    return answered_by(volunteer=volunteer, workflow=workflow).filter(kind=Kind.VOTE)
+
+
+def answered_by(
+    *, volunteer: Volunteer, workflow: Workflow | None = None
+) -> QuerySet[Classification]:
+    """Return the volunteer's votes and practice, the latest first, in one workflow or in all."""
+    found = classifications_of(volunteer_ids=identities(volunteer)).exclude(kind=Kind.EXPERT)
+    return found.filter(workflow=workflow) if workflow else found

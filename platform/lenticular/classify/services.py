@@ -11,6 +11,7 @@ from django.db import transaction
 from lenticular.accounts.selectors import identities
 from lenticular.accounts.services import lock_volunteer
 from lenticular.accounts.services import merge_volunteers as merge_accounts
+from lenticular.classifications.models import Arm, Kind
 from lenticular.classifications.selectors import classification_with, has_classified
 from lenticular.classifications.services import (
     AlreadyClassifiedError,
@@ -114,8 +115,9 @@ def record_classification(
     """Record one volunteer's answers about one subject: once, wholly, or not at all.
 
     A repeated UUID answers as the first did. A subject served before it was retired still
-    takes the vote. The log, the tally, the lease and the retirement change in one
-    transaction, in which the volunteer is locked: one person's posts follow each other.
+    takes the vote; an answer to one served for practice is kept, and is no vote. The log,
+    the tally, the lease and the retirement change in one transaction, in which the
+    volunteer is locked: one person's posts follow each other.
 
     Parameters
     ----------
@@ -151,6 +153,7 @@ def record_classification(
         subject=subject,
         volunteer=person,
         path=path,
+        kind=Kind.PRACTICE if lease.arm == Arm.PRACTICE else Kind.VOTE,
         arm=lease.arm,
         selection_probability=lease.selection_probability,
         started_at=started_at,
@@ -204,10 +207,12 @@ def _unanswered_lease(version: WorkflowVersion, subject: Subject, person: Volunt
 
 
 def _count(classification: Classification, lease: Lease) -> None:
-    """Bring tally, lease and retirement up to the log."""
+    """Bring tally, lease and retirement up to the log; practice is no vote."""
     workflow, subject = classification.workflow, classification.subject
-    tally = count_classification(classification=classification)
     answer_lease(lease=lease)
+    if classification.kind != Kind.VOTE:
+        return
+    tally = count_classification(classification=classification)
     if retire_if_due(workflow=workflow, subject=subject, tally=tally):
         retire_entry(workflow=workflow, subject_id=subject.pk)
 

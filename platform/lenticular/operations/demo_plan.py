@@ -29,6 +29,8 @@ class DemoPlan:
         Classifications in total at the start of each round.
     planted
         Share of galaxies whose volunteers are shown to be wrong: they see another galaxy.
+    gold
+        Galaxies on which volunteers practise.
     retirement_votes
         Votes after which a galaxy retires.
     control_panel, control_share
@@ -41,6 +43,7 @@ class DemoPlan:
     volunteers: int = 120
     votes: tuple[int, ...] = (3200, 5400)
     planted: float = 0.025
+    gold: int = 16
     retirement_votes: int = 10
     control_panel: float = 0.1
     control_share: float = 0.25

@@ -11,11 +11,13 @@ from django.db import transaction
 
 from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.services import create_anonymous_volunteer
-from lenticular.classifications.models import Classification
+from lenticular.classifications.models import Arm, Classification
 from lenticular.classify.services import record_classification
-from lenticular.review.services import record_verdict
+from lenticular.review.services import make_gold_standard, record_verdict
 from lenticular.rounds.models import FlagState, MislabelFlag, Round
+from lenticular.selection.models import QueueEntry
 from lenticular.selection.services import lease_subjects
+from lenticular.subjects.models import Subject
 from mlcore.catalogue import hash_split
 from mlcore.simulate.answers import answer_fractions
 from mlcore.simulate.survey import read_truths
@@ -122,7 +124,7 @@ class Volunteering:
         leases = lease_subjects(workflow=self.workflow, volunteer=volunteer, count=most)
         for lease in leases:
             self._answer(index, volunteer, lease)
-        return len(leases)
+        return sum(lease.arm != Arm.PRACTICE for lease in leases)
 
     def _answer(self, index: int, volunteer: Volunteer, lease: Lease) -> None:
         fractions = self.crowd.seen[lease.subject.external_id]
@@ -159,6 +161,43 @@ def review_flags(*, round_: Round, expert: User, crowd: Crowd) -> Iterator[Misla
         else:
             record_verdict(flag=flag, expert=expert, state=FlagState.VOTES_RIGHT)
         yield flag
+
+
+def make_gold_standards(*, workflow: Workflow, expert: User, crowd: Crowd, count: int) -> None:
+    """Have an expert who sees the truth make gold standards, clear ones of every kind."""
+    version = current_version(workflow)
+    queued = Subject.objects.filter(
+        pk__in=QueueEntry.objects.filter(workflow=workflow, in_panel=False).values("subject")
+    )
+    subjects = {subject.external_id: subject for subject in queued}
+    for name in clear_galaxies(crowd, version.tree, frozenset(subjects), count):
+        make_gold_standard(
+            version=version,
+            subject=subjects[name],
+            expert=expert,
+            annotations=likeliest_path(crowd.true[name], version.tree),
+        )
+
+
+def clear_galaxies(
+    crowd: Crowd, tree: DecisionTree, names: frozenset[str], count: int
+) -> list[str]:
+    """Return up to `count` galaxies of `names`, rightly seen, on which nearly all agree.
+
+    Each likeliest path gives its clearest galaxy before any gives a second.
+    """
+    by_path: dict[tuple[tuple[str, str], ...], list[tuple[float, str]]] = {}
+    for name in sorted(names & crowd.true.keys() - crowd.planted):
+        fractions = crowd.true[name]
+        path = likeliest_path(fractions, tree)
+        clarity = min(float(fractions[tree.column_index[step]]) for step in path)
+        by_path.setdefault(path, []).append((-clarity, name))
+    ranked = [
+        (place, haze, name)
+        for galaxies in by_path.values()
+        for place, (haze, name) in enumerate(sorted(galaxies))
+    ]
+    return [name for _, _, name in sorted(ranked)[:count]]
 
 
 def likeliest_path(

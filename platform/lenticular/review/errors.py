@@ -17,3 +17,10 @@ class BadVerdictError(InvalidInputError):
 
     kind = "bad-verdict"
     title = "The verdict cannot be recorded"
+
+
+class GivenBeforeError(ConflictError):
+    """The expert has answered for this galaxy before."""
+
+    kind = "given-before"
+    title = "You have answered for this galaxy before"

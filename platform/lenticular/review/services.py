@@ -11,20 +11,24 @@ from django.db import transaction
 from lenticular.accounts.services import volunteer_of
 from lenticular.classifications.models import Classification, Kind
 from lenticular.classifications.selectors import expert_classification
-from lenticular.classifications.services import append_classification
+from lenticular.classifications.services import append_classification, withdraw_gold_standard
 from lenticular.common.errors import ForbiddenError
-from lenticular.review.errors import AlreadyReviewedError, BadVerdictError
+from lenticular.review.errors import AlreadyReviewedError, BadVerdictError, GivenBeforeError
 from lenticular.review.models import FlagVerdict
 from lenticular.rounds.models import FlagState, MislabelFlag
 from mlcore.errors import AnnotationError
 
 if TYPE_CHECKING:
     from lenticular.accounts.models import User
+    from lenticular.classifications.models import GoldWithdrawal
+    from lenticular.subjects.models import Subject
+    from lenticular.workflows.models import WorkflowVersion
     from mlcore.tree import TreePath
 
 Annotations = Mapping[str, str] | Sequence[tuple[str, str]]
 VERDICTS = (FlagState.MISLABEL, FlagState.VOTES_RIGHT, FlagState.UNSURE)
 NOTE_LENGTH = 2000
+EXPLANATION_LENGTH = 500
 
 
 @transaction.atomic
@@ -36,6 +40,7 @@ def record_verdict(
     annotations: Annotations | None = None,
     note: str = "",
     gold_standard: bool = False,
+    explanation: str = "",
 ) -> FlagVerdict:
     """Record an expert's verdict on an open flag, once; the right answers join the log.
 
@@ -54,7 +59,9 @@ def record_verdict(
     note
         For colleagues.
     gold_standard
-        Whether volunteers may be checked against the answers.
+        Whether volunteers are checked against the answers and practise on the galaxy.
+    explanation
+        What volunteers who practise read afterwards; only with a gold standard.
 
     Raises
     ------
@@ -75,7 +82,16 @@ def record_verdict(
     claimed = MislabelFlag.objects.filter(pk=flag.pk, state=FlagState.OPEN).update(state=state)
     if not claimed:
         raise AlreadyReviewedError(f"flag {flag.pk} must be open, has a verdict already")
-    answers = _classification(flag, expert, path, gold_standard=gold_standard) if path else None
+    answers = None
+    if path:
+        answers = _expert_answers(
+            flag.round.version,
+            flag.subject,
+            expert,
+            path,
+            gold_standard=gold_standard,
+            explanation=explanation,
+        )
     flag.state = state
     return FlagVerdict.objects.create(
         flag=flag, expert=expert, state=state, classification=answers, note=note
@@ -95,28 +111,109 @@ def _checked(
         return None
     if state == FlagState.UNSURE:
         raise BadVerdictError("answers must be left out where the verdict is unsure, are given")
+    return _path(flag.round.version, annotations)
+
+
+def _path(version: WorkflowVersion, annotations: Annotations) -> TreePath:
     try:
-        return flag.round.version.tree.validate(annotations)
+        return version.tree.validate(annotations)
     except AnnotationError as error:
         raise BadVerdictError(str(error)) from error
 
 
-def _classification(
-    flag: MislabelFlag, expert: User, path: TreePath, *, gold_standard: bool
+@transaction.atomic
+def make_gold_standard(
+    *,
+    version: WorkflowVersion,
+    subject: Subject,
+    expert: User,
+    annotations: Annotations,
+    explanation: str = "",
 ) -> Classification:
-    volunteer = volunteer_of(user=expert)
-    given = expert_classification(
-        version=flag.round.version, subject_id=flag.subject_id, volunteer=volunteer
+    """Have an expert say what a galaxy is, so that volunteers practise on it.
+
+    The same again answers as the first did.
+
+    Parameters
+    ----------
+    version, subject
+        What is answered, of which galaxy.
+    expert
+        Who may review.
+    annotations
+        One whole path of the version's tree.
+    explanation
+        What volunteers read after practising; may be empty.
+
+    Raises
+    ------
+    ForbiddenError
+        Where `expert` may not review.
+    BadVerdictError
+        For answers that are no path of the tree, or too long an explanation.
+    ConflictError
+        Where this expert has given other answers for the galaxy before, or the same ones
+        without making them a gold standard: the log is never changed.
+    """
+    if not expert.may_review:
+        raise ForbiddenError("gold standards need the role expert")
+    return _expert_answers(
+        version,
+        subject,
+        expert,
+        _path(version, annotations),
+        gold_standard=True,
+        explanation=explanation,
     )
+
+
+def withdraw_gold(*, classification: Classification, expert: User, reason: str) -> GoldWithdrawal:
+    """Teach by this gold standard no more, as `withdraw_gold_standard`, for experts alone.
+
+    Raises
+    ------
+    ForbiddenError
+        Where `expert` may not review.
+    """
+    if not expert.may_review:
+        raise ForbiddenError("gold standards need the role expert")
+    return withdraw_gold_standard(classification=classification, expert=expert, reason=reason)
+
+
+def _expert_answers(
+    version: WorkflowVersion,
+    subject: Subject,
+    expert: User,
+    path: TreePath,
+    *,
+    gold_standard: bool,
+    explanation: str = "",
+) -> Classification:
+    if len(explanation) > EXPLANATION_LENGTH:
+        rule = f"explanation must have at most {EXPLANATION_LENGTH} characters"
+        raise BadVerdictError(f"{rule}, has {len(explanation)}")
+    volunteer = volunteer_of(user=expert)
+    given = expert_classification(version=version, subject_id=subject.pk, volunteer=volunteer)
     if given is not None and given.annotations == [list(step) for step in path]:
-        return given
+        return _as_asked(given, gold_standard=gold_standard)
     classification, _ = append_classification(
         uuid=uuid.uuid4(),
-        version=flag.round.version,
-        subject=flag.subject,
+        version=version,
+        subject=subject,
         volunteer=volunteer,
         path=path,
         kind=Kind.EXPERT,
         gold_standard=gold_standard,
+        metadata={"explanation": explanation} if gold_standard and explanation else {},
     )
     return classification
+
+
+def _as_asked(given: Classification, *, gold_standard: bool) -> Classification:
+    """Return answers given before; refuse to make them the gold standard that they are not."""
+    if gold_standard and not given.gold_standard:
+        raise GivenBeforeError(
+            "you have given these answers before, without making them a gold standard; "
+            "a colleague can still do so"
+        )
+    return given

@@ -19,6 +19,7 @@ from lenticular.common.errors import LenticularError, NotFoundError
 from lenticular.review import presentation, selectors, services
 from lenticular.rounds.models import FlagState, MislabelFlag
 from lenticular.subjects.selectors import image_urls
+from lenticular.workflows.models import Workflow
 
 if TYPE_CHECKING:
     from lenticular.accounts.models import User
@@ -56,6 +57,7 @@ def light_table(request: HttpRequest) -> HttpResponse:
         "states": presentation.STATES.items(),
         "workflow": workflow,
         "progress": [presentation.progress_lines(each) for each in found],
+        "gold_workflow": Workflow.objects.filter(current_version__isnull=False).last(),
     }
     return render(request, "review/light_table.html", context)
 
@@ -75,9 +77,10 @@ def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
             flag=flag,
             expert=cast("User", request.user),
             state=request.POST.get("state", ""),
-            annotations=_answers(request.POST),
+            annotations=sent_answers(request.POST),
             note=request.POST.get("note", "").strip(),
             gold_standard="gold_standard" in request.POST,
+            explanation=request.POST.get("explanation", "").strip(),
         )
     except LenticularError as error:
         return _show(request, selectors.get_flag(flag_id=flag_id), error)
@@ -106,10 +109,11 @@ def _show(
         "before": before,
         "after": after,
         "questions": presentation.answer_form(
-            flag.round.version.tree, dict(_answers(request.POST))
+            flag.round.version.tree, dict(sent_answers(request.POST))
         ),
         "sent": request.POST,
         "note_length": services.NOTE_LENGTH,
+        "explanation_length": services.EXPLANATION_LENGTH,
         "problem": problem,
     }
     status = problem.status if problem else 200
@@ -133,7 +137,7 @@ def _state(query: QueryDict) -> str:
     return str(asked if asked in presentation.STATES else FlagState.OPEN)
 
 
-def _answers(sent: QueryDict) -> list[tuple[str, str]]:
+def sent_answers(sent: QueryDict) -> list[tuple[str, str]]:
     """Return the answers of the form as pairs; a question left at "not asked" gives none."""
     return [
         (name.removeprefix(ANSWER), str(answer))

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Mod
 from django.utils import timezone
 
 from lenticular.accounts.selectors import canonical, identities
-from lenticular.classifications.models import Arm, Classification, Kind
+from lenticular.classifications.models import Arm, Classification
+from lenticular.classifications.selectors import gold_standards
 from lenticular.common.errors import ConflictError, InvalidInputError
-from lenticular.selection.drawing import WINDOWS, Candidates, Draw, draws
+from lenticular.selection.drawing import PRACTISED, WINDOWS, Candidates, Draw, draws
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def lease_subjects(
             candidates,
             gold_share=workflow.gold_share,
             control_share=workflow.control_share,
+            served=_served(workflow, volunteer_ids),
             rng=rng or random.SystemRandom(),
         )
         for draw in drawn:
@@ -93,6 +96,12 @@ def lease_subjects(
             if len(leases) == count:
                 break
     return leases
+
+
+def _served(workflow: Workflow, volunteer_ids: Collection[int]) -> int:
+    """Count what the person was served and kept, as far as the share of practice asks."""
+    leases = Lease.objects.filter(workflow=workflow, volunteer__in=volunteer_ids)
+    return leases.exclude(state=LeaseState.LAPSED)[:PRACTISED].count()
 
 
 def _expiry(now: datetime) -> datetime:
@@ -109,7 +118,7 @@ def _in_hand(
     out = Lease.objects.filter(
         workflow=workflow, volunteer__in=volunteer_ids, state=LeaseState.OUT
     ).exclude(Exists(_log(workflow, volunteer_ids)))
-    asked = out.filter(~Exists(retired) | Q(arm=Arm.GOLD)).order_by("id")
+    asked = out.filter(~Exists(retired) | Q(arm__in=(Arm.GOLD, Arm.PRACTICE))).order_by("id")
     # Two volunteers just merged may hold one subject twice.
     once = {lease.subject_id: lease for lease in asked.select_related("subject")}
     in_hand = list(once.values())[:count]
@@ -132,19 +141,31 @@ def find_candidates(workflow: Workflow, volunteer_ids: Collection[int], count: i
     def ids(entries: QuerySet[QueueEntry], arm: Arm) -> list[int]:
         return list(entries.values_list("subject_id", flat=True)[: WINDOWS[arm] + count])
 
+    practice, gold = _gold(workflow, unseen)
     return Candidates(
-        gold=ids(_gold(workflow, unseen), Arm.GOLD) if workflow.gold_share else [],
+        practice=ids(practice, Arm.PRACTICE),
+        gold=ids(gold, Arm.GOLD),
         control=ids(is_open.filter(in_panel=True).order_by("shuffle", "id"), Arm.CONTROL),
         active=ids(is_open.filter(in_panel=False).order_by("-priority", "id"), Arm.ACTIVE),
     )
 
 
-def _gold(workflow: Workflow, entries: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
-    """Return gold-standard entries, retired ones too; the panel keeps to its own arm."""
-    gold = Classification.objects.filter(
-        workflow=workflow, kind=Kind.EXPERT, gold_standard=True, subject=OuterRef("subject")
-    )
-    return entries.filter(Exists(gold), in_panel=False).order_by("subject_id")
+def _gold(
+    workflow: Workflow, entries: QuerySet[QueueEntry]
+) -> tuple[QuerySet[QueueEntry], QuerySet[QueueEntry]]:
+    """Return gold-standard entries for practice and for the gold arm, retired ones too.
+
+    The panel keeps to its own arm. Where the workflow has both, every other subject is for
+    practice: who was told the answer can not be measured by it.
+    """
+    gold = gold_standards(version_id=workflow.current_version_id).values("subject")
+    known = entries.filter(subject__in=gold, in_panel=False).order_by("subject_id")
+    if not workflow.has_practice:
+        return known.none(), known if workflow.gold_share else known.none()
+    if not workflow.gold_share:
+        return known, known.none()
+    dealt = known.annotate(remainder=Mod("subject_id", 2))
+    return dealt.filter(remainder=0), dealt.filter(remainder=1)
 
 
 def _leases(workflow: Workflow, volunteer_ids: Collection[int]) -> QuerySet[Lease]:
@@ -181,7 +202,12 @@ def _grant(workflow: Workflow, volunteer: Volunteer, draw: Draw, now: datetime) 
 
 
 def _claim_room(workflow: Workflow, draw: Draw) -> None:
-    """Take one room, where there is some; gold subjects are asked about without limit."""
+    """Take one room, where there is some; gold subjects are asked about without limit.
+
+    Practice takes none: its answer is no vote.
+    """
+    if draw.arm == Arm.PRACTICE:
+        return
     entries = QueueEntry.objects.filter(workflow=workflow, subject=draw.subject_id)
     if draw.arm != Arm.GOLD:
         entries = entries.filter(room__gt=0, is_retired=False)
@@ -189,9 +215,11 @@ def _claim_room(workflow: Workflow, draw: Draw) -> None:
         raise _NoRoomError
 
 
-def change_room(*, workflow_id: int, subject_id: int, by: int) -> None:
-    """Add `by` to the room of one entry."""
-    entries = QueueEntry.objects.filter(workflow=workflow_id, subject=subject_id)
+def _change_room(lease: Lease, *, by: int) -> None:
+    """Add `by` to the room of the lease's entry; practice neither takes nor gives any."""
+    if lease.arm == Arm.PRACTICE:
+        return
+    entries = QueueEntry.objects.filter(workflow=lease.workflow_id, subject=lease.subject_id)
     entries.update(room=F("room") + by)
 
 
@@ -224,7 +252,7 @@ def answer_lease(*, lease: Lease) -> Lease:
     if own.filter(state=LeaseState.OUT).update(state=LeaseState.ANSWERED):
         return lease
     if own.filter(state=LeaseState.LAPSED).update(state=LeaseState.ANSWERED):
-        change_room(workflow_id=lease.workflow_id, subject_id=lease.subject_id, by=-1)
+        _change_room(lease, by=-1)
     return lease
 
 
@@ -256,5 +284,5 @@ def _give_back(lease: Lease) -> int:
     out = Lease.objects.filter(pk=lease.pk, state=LeaseState.OUT)
     lapsed = out.update(state=LeaseState.LAPSED)
     if lapsed:
-        change_room(workflow_id=lease.workflow_id, subject_id=lease.subject_id, by=1)
+        _change_room(lease, by=1)
     return lapsed

@@ -17,7 +17,8 @@ class QueueEntry(models.Model):
     `shuffle` in [0, 1) is drawn once, from a hash, and orders the control panel.
     `in_panel` puts the subject in the control panel for ever. `room` is how many more
     people may be asked now. The invariant, which `rebuild_consensus --check` verifies:
-    ``room = wanted - votes tallied (over all versions) - leases out``. It falls by one
+    ``room = wanted - votes tallied (over all versions) - leases out``, leases for practice
+    left out: their answers are no votes. It falls by one
     when a lease is granted and rises by one when a lease lapses unanswered, so that a
     popular subject is never handed to more people than needed.
     """

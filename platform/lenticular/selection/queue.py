@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from lenticular.classifications.models import Arm
 from lenticular.consensus.models import Retirement, Tally
 from lenticular.consensus.services import Difference
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
@@ -183,7 +184,7 @@ def _with_standing(entries: QuerySet[QueueEntry], workflow: Workflow) -> QuerySe
     votes = tallies.annotate(n=Sum("classifications")).values("n")
     leases = Lease.objects.filter(
         workflow=workflow, subject=OuterRef("subject"), state=LeaseState.OUT
-    )
+    ).exclude(arm=Arm.PRACTICE)
     out = leases.order_by().values("subject").annotate(n=Count("id")).values("n")
     return entries.annotate(
         received=Coalesce(Subquery(votes.filter(version__workflow=workflow)), 0),

@@ -19,7 +19,15 @@ class WorkflowAdmin(admin.ModelAdmin[Workflow]):
 
     list_display = ("slug", "name", "is_open", "current_version")
     list_select_related = ("current_version__workflow",)
-    fields = ("slug", "name", "is_open", "control_share", "gold_share", "current_version")
+    fields = (
+        "slug",
+        "name",
+        "is_open",
+        "control_share",
+        "gold_share",
+        "has_practice",
+        "current_version",
+    )
     readonly_fields = ("slug", "current_version")
 
     def has_add_permission(self, _request: HttpRequest) -> bool:

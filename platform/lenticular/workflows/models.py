@@ -21,8 +21,10 @@ class Workflow(models.Model):
     `control_panel` is the share of subjects drawn at random, once, into the control
     panel: they are served by the control arm alone and models are judged on them alone.
     `control_share` is the share of servings given to that arm, `gold_share` the share
-    given to gold-standard subjects. A subject retires after `retirement_votes` votes, or
-    once `artifact_votes` volunteers have called it an artifact.
+    given to gold-standard subjects. With `has_practice` volunteers also practise on
+    gold-standard subjects and read afterwards what the expert saw; that is no vote. A
+    subject retires after `retirement_votes` votes, or once `artifact_votes` volunteers
+    have called it an artifact.
     """
 
     slug = models.SlugField(max_length=64, unique=True)
@@ -32,6 +34,7 @@ class Workflow(models.Model):
     control_panel = models.FloatField(default=0.1, validators=SHARE)
     control_share = models.FloatField(default=0.2, validators=SHARE)
     gold_share = models.FloatField(default=0.0, validators=SHARE)
+    has_practice = models.BooleanField(default=True)
     retirement_votes = models.PositiveSmallIntegerField(
         default=40, validators=[MinValueValidator(1)]
     )

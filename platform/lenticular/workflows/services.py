@@ -22,6 +22,7 @@ RULES = frozenset(
         "control_panel",
         "control_share",
         "gold_share",
+        "has_practice",
         "retirement_votes",
         "artifact_votes",
     }

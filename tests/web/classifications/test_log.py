@@ -5,14 +5,19 @@ from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
 from lenticular.classifications.models import Classification
-from lenticular.classifications.selectors import last_classification_id, votes_of
+from lenticular.classifications.selectors import (
+    gold_standards,
+    last_classification_id,
+    votes_of,
+)
 from lenticular.classifications.services import (
     AlreadyClassifiedError,
     UuidReusedError,
     append_classification,
+    withdraw_gold_standard,
 )
-from lenticular.common.errors import ConflictError
-from tests.universe import FEATURED, SMOOTH_ROUND
+from lenticular.common.errors import ConflictError, InvalidInputError
+from tests.universe import FEATURED, SMOOTH_ROUND, give_gold
 
 
 def append(universe, **changes):
@@ -97,3 +102,31 @@ def test_the_admin_site_shows_and_adds_nothing(client_of, page):
 
     assert client.get(reverse(f"admin:{page}_changelist")).status_code == 200
     assert client.get(reverse(f"admin:{page}_add")).status_code == 403
+
+
+class TestGoldWithdrawal:
+    def test_the_answers_stay_in_the_log(self, universe):
+        gold = give_gold(universe, universe.subjects[0])
+        withdrawal = withdraw_gold_standard(
+            classification=gold, expert=universe.expert, reason="an artifact after all"
+        )
+        assert withdrawal.reason == "an artifact after all"
+        assert Classification.objects.get(pk=gold.pk).gold_standard
+        assert not gold_standards(version_id=universe.version.pk).exists()
+
+    def test_twice_is_a_conflict(self, universe):
+        gold = give_gold(universe, universe.subjects[0])
+        withdraw_gold_standard(classification=gold, expert=universe.expert, reason="x")
+        with pytest.raises(ConflictError, match="withdrawn already"):
+            withdraw_gold_standard(classification=gold, expert=universe.expert, reason="x")
+
+    @pytest.mark.parametrize("reason", ["", "x" * 501])
+    def test_a_reason_is_needed(self, universe, reason):
+        gold = give_gold(universe, universe.subjects[0])
+        with pytest.raises(InvalidInputError, match="1 to 500 characters"):
+            withdraw_gold_standard(classification=gold, expert=universe.expert, reason=reason)
+
+    def test_a_vote_can_not_be_withdrawn(self, universe):
+        vote = universe.recorded[0].classification
+        with pytest.raises(InvalidInputError, match="must be a gold standard"):
+            withdraw_gold_standard(classification=vote, expert=universe.expert, reason="x")

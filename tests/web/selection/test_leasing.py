@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from lenticular.accounts.services import create_anonymous_volunteer
-from lenticular.classifications.models import Arm
+from lenticular.classifications.models import Arm, Classification
+from lenticular.classifications.services import withdraw_gold_standard
 from lenticular.common.errors import InvalidInputError
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.selection.services import (
@@ -151,7 +152,7 @@ def test_a_count_out_of_range_is_refused(universe, count):
 class TestGold:
     @pytest.fixture
     def universe(self, db):
-        return build_universe(votes=False, gold_share=0.5, control_panel=0.0)
+        return build_universe(votes=False, gold_share=0.5, control_panel=0.0, has_practice=False)
 
     def test_gold_subjects_come_at_their_share_and_say_so(self, universe):
         give_gold(universe, universe.subjects[0])
@@ -180,6 +181,111 @@ class TestGold:
         expert = volunteer_of(user=universe.expert)
 
         assert universe.subjects[0].pk not in subjects_of(lease(universe, expert, 12))
+
+
+class TestPractice:
+    @pytest.fixture
+    def universe(self, db):
+        universe = build_universe(votes=False, control_panel=0.0)
+        for subject in universe.subjects[:4]:
+            give_gold(universe, subject)
+        return universe
+
+    def practice(self, universe, volunteers=30):
+        served = [
+            lease(universe, create_anonymous_volunteer(), seed=seed)[0]
+            for seed in range(volunteers)
+        ]
+        return [one for one in served if one.arm == Arm.PRACTICE]
+
+    def test_it_comes_at_its_share_and_says_so(self, universe):
+        practised = self.practice(universe)
+
+        assert len(practised) == pytest.approx(12, abs=8)
+        assert {one.subject for one in practised} <= set(universe.subjects[:4])
+        assert {one.selection_probability for one in practised} == {0.4 / 4}
+
+    def test_it_takes_no_room_and_gives_none(self, universe):
+        [practised, *_] = self.practice(universe)
+        room = room_of(practised.subject_id)
+
+        lapse_leases(now=practised.expires_at + timedelta(seconds=1), limit=100)
+
+        practised.refresh_from_db()
+        assert practised.state == LeaseState.LAPSED
+        out = Lease.objects.filter(subject=practised.subject, arm=Arm.ACTIVE).count()
+        assert room_of(practised.subject_id) == room + out
+        answer_lease(lease=practised)
+        assert room_of(practised.subject_id) == room + out
+
+    def test_a_retired_subject_is_practised_on_too_even_from_the_hand(self, universe):
+        retire_entry(workflow=universe.workflow, subject_id=universe.subjects[0].pk)
+        held = next(one for one in self.practice(universe) if one.subject == universe.subjects[0])
+
+        [again] = lease(universe, held.volunteer)
+
+        assert again.pk == held.pk
+
+    def test_it_is_rarer_for_who_was_served_more(self, universe, monkeypatch):
+        from lenticular.selection import leasing
+
+        monkeypatch.setattr(leasing, "PRACTISED", 3)
+        counts = []
+        monkeypatch.setattr(
+            leasing, "draws", lambda *_, served, **__: counts.append(served) or iter(())
+        )
+        lease(universe, universe.anonymous, 2)
+        monkeypatch.undo()
+        lease(universe, universe.anonymous, 2)
+        monkeypatch.setattr(
+            leasing, "draws", lambda *_, served, **__: counts.append(served) or iter(())
+        )
+        lease(universe, universe.anonymous, 9)
+
+        assert counts == [0, 2]
+
+    def test_none_where_the_workflow_has_none(self, db):
+        universe = build_universe(votes=False, control_panel=0.0, has_practice=False)
+        give_gold(universe, universe.subjects[0])
+
+        assert self.practice(universe) == []
+
+    def test_none_is_drawn_from_the_panel(self, db):
+        universe = build_universe(votes=False, control_panel=1.0)
+        give_gold(universe, universe.subjects[0])
+
+        assert self.practice(universe) == []
+
+    def test_nobody_is_measured_by_what_others_practise_on(self, db):
+        universe = build_universe(votes=False, control_panel=0.0, gold_share=0.5)
+        for subject in universe.subjects:
+            give_gold(universe, subject)
+
+        served = [
+            one
+            for seed in range(8)
+            for one in lease(universe, create_anonymous_volunteer(), 12, seed=seed)
+        ]
+
+        subjects = {
+            arm: {one.subject_id for one in served if one.arm == arm}
+            for arm in (Arm.PRACTICE, Arm.GOLD)
+        }
+        assert subjects[Arm.PRACTICE]
+        assert subjects[Arm.GOLD]
+        assert not subjects[Arm.PRACTICE] & subjects[Arm.GOLD]
+
+    def test_a_withdrawn_gold_standard_teaches_no_more(self, universe):
+        for subject in universe.subjects[:4]:
+            gold = Classification.objects.get(subject=subject)
+            withdraw_gold_standard(classification=gold, expert=universe.expert, reason="blurred")
+
+        assert self.practice(universe) == []
+
+    def test_practice_alone_is_no_end(self, universe):
+        QueueEntry.objects.update(is_retired=True)
+
+        assert lease(universe, universe.anonymous, 4) == []
 
 
 class TestLapsing:

@@ -18,7 +18,13 @@ from lenticular.operations.demo_plan import DemoPlan, DemoState
 from lenticular.operations.demo_random import evaluate_random_choice
 from lenticular.operations.demo_report import report_lines
 from lenticular.operations.demo_rounds import run_one_round
-from lenticular.operations.demo_votes import Crowd, Volunteering, read_crowd, review_flags
+from lenticular.operations.demo_votes import (
+    Crowd,
+    Volunteering,
+    make_gold_standards,
+    read_crowd,
+    review_flags,
+)
 from lenticular.operations.management.commands.up import make_folders, require_free_port
 from lenticular.operations.processes import Stack, start_web, start_worker, stop_on_termination
 from lenticular.releases.services import make_release
@@ -89,6 +95,7 @@ class Command(BaseCommand):
         workflow = _import(files, plan)
         tree = DecisionTree.from_file(TREE)
         crowd = read_crowd(files.truth, tree, plan)
+        make_gold_standards(workflow=workflow, expert=admin, crowd=crowd, count=plan.gold)
         people = Volunteering(workflow, plan, state, crowd)
         for number, votes in enumerate(plan.votes, start=1):
             if len(state.rounds) < number:

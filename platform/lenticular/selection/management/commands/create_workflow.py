@@ -25,6 +25,7 @@ RULES = {
     "retirement_votes": int,
     "artifact_votes": int,
 }
+ALL_RULES = (*RULES, "has_practice")
 
 
 class Command(BaseCommand):
@@ -40,10 +41,17 @@ class Command(BaseCommand):
         parser.add_argument("--subject-set", action="append", default=[], metavar="SET")
         for rule, kind in RULES.items():
             parser.add_argument(f"--{rule.replace('_', '-')}", type=kind)
+        parser.add_argument(
+            "--no-practice",
+            dest="has_practice",
+            action="store_const",
+            const=False,
+            help="serve no galaxies that experts know, for practice",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         tree, sets = _tree(options["tree"]), _sets(options["subject_set"])
-        rules = {rule: options[rule] for rule in RULES if options[rule] is not None}
+        rules = {rule: options[rule] for rule in ALL_RULES if options[rule] is not None}
         workflow = Workflow.objects.filter(slug=options["slug"]).first()
         try:
             if workflow is None:
