@@ -54,10 +54,13 @@ def chromium():
 
 
 @pytest.fixture
-def sky(transactional_db):
-    """Drawn galaxies, the tree of Galaxy Zoo DECaLS, and some votes."""
+def sky(request, transactional_db):
+    """Drawn galaxies, the tree of Galaxy Zoo DECaLS, and some votes.
+
+    Parametrized indirectly, its parameters are those of `gallery.build`.
+    """
     cache.clear()
-    return gallery.build()
+    return gallery.build(**getattr(request, "param", {}))
 
 
 @pytest.fixture

@@ -40,21 +40,25 @@ PAGE = "/classify/drawn/"
 
 @dataclass
 class Sky:
-    """What the browser tests reach for."""
+    """What the browser tests reach for; `seen` is the galaxy that people take each for."""
 
     workflow: Workflow
     subjects: list[Subject]
+    seen: dict[int, int]
     volunteer: User
     expert: User
     astronomer: User
     admin: User
 
 
-def build() -> Sky:
-    """Build the world through the services; the first subject is the handsomest."""
+def build(indices=INDICES, volunteers=5, side=424, planted=0) -> Sky:
+    """Build the world through the services; the first subject is the handsomest.
+
+    The last `planted` galaxies are taken for the first ones by everybody.
+    """
     survey = get_or_create_survey(slug="drawn", name="Drawn galaxies")
     subject_set = get_or_create_subject_set(survey=survey, slug="gallery", name="Gallery")
-    subjects = [_subject(survey, subject_set, index) for index in INDICES]
+    subjects = [_subject(survey, subject_set, index, side) for index in indices]
     tree = DecisionTree.from_file(Path(settings.ROOT) / "fixtures" / "trees" / "gz-decals-5.json")
     workflow = create_workflow(
         slug="drawn",
@@ -65,17 +69,19 @@ def build() -> Sky:
     )
     fill_queue(workflow=workflow)
     people = [create_user(username=f"a-{role}", password=PASSWORD, role=role) for role in Role]
-    sky = Sky(workflow, subjects, *people)
-    _vote(sky, volunteers=5)
+    seen = [*indices[: len(indices) - planted], *indices[:planted]]
+    by_subject = {subject.pk: index for subject, index in zip(subjects, seen, strict=True)}
+    sky = Sky(workflow, subjects, by_subject, *people)
+    _vote(sky, volunteers)
     return sky
 
 
-def _subject(survey, subject_set, index) -> Subject:
+def _subject(survey, subject_set, index, side) -> Subject:
     truth = draw_truth(SEED, index)
     subject, _ = add_subject(
         survey=survey,
         external_id=f"J{truth.ra:08.4f}{truth.dec:+08.4f}",
-        image=_picture(index),
+        image=_picture(index, side),
         ra=truth.ra,
         dec=truth.dec,
         metadata={"redshift": round(truth.redshift, 3), "magnitude": round(truth.magnitude, 2)},
@@ -86,9 +92,9 @@ def _subject(survey, subject_set, index) -> Subject:
 
 
 @cache
-def _picture(index) -> bytes:
+def _picture(index, side) -> bytes:
     content = BytesIO()
-    Image.fromarray(render(draw_truth(SEED, index), 424)).save(content, "PNG")
+    Image.fromarray(render(draw_truth(SEED, index), side)).save(content, "PNG")
     return content.getvalue()
 
 
@@ -97,15 +103,21 @@ def _vote(sky, volunteers) -> None:
     rng = random.Random(1)
     for _ in range(volunteers):
         volunteer = create_anonymous_volunteer()
-        for lease in lease_subjects(workflow=sky.workflow, volunteer=volunteer, count=18, rng=rng):
-            _answer(sky, volunteer, lease.subject_id, rng)
+        left = len(sky.subjects)
+        while left > 0:
+            count = min(left, 50)
+            leases = lease_subjects(
+                workflow=sky.workflow, volunteer=volunteer, count=count, rng=rng
+            )
+            for lease in leases:
+                _answer(sky, volunteer, lease.subject_id, rng)
+            left = left - count if leases else 0
 
 
 def _answer(sky, volunteer, subject_id, rng) -> None:
     version = sky.workflow.current_version
     tree, steps = version.tree, []
-    place = [subject.pk for subject in sky.subjects].index(subject_id)
-    fractions = answer_fractions(draw_truth(SEED, INDICES[place]), tree)
+    fractions = answer_fractions(draw_truth(SEED, sky.seen[subject_id]), tree)
     question = tree.question(tree.start)
     while question is not None:
         weights = fractions[tree.question_slices[question.slug]]
