@@ -55,7 +55,6 @@ def give_role(*, user: User, role: str) -> User:
     return user
 
 
-@transaction.atomic
 def volunteer_of(*, user: User) -> Volunteer:
     """Return the account's volunteer, made the first time."""
     return Volunteer.objects.get_or_create(user=user)[0]

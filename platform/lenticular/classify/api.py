@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from lenticular.accounts.models import Volunteer
-    from lenticular.classifications.models import Classification
+    from lenticular.classify.services import Recorded
 
 
 class WorkflowSerializer(serializers.Serializer[Any]):
@@ -197,12 +197,12 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         return {"uuid": uuid, "status": "refused", "problem": problem_document(outcome.error)}
     if outcome.recorded is None or not outcome.recorded.created:
         return {"uuid": uuid, "status": "already-recorded"}
-    return {"uuid": uuid, "status": "recorded", **_told(outcome.recorded.classification)}
+    return {"uuid": uuid, "status": "recorded", **_told(outcome.recorded)}
 
 
-def _told(classification: Classification) -> dict[str, Any]:
+def _told(recorded: Recorded) -> dict[str, Any]:
     """Return what the volunteer may now read: an echo of the others, or practice's feedback."""
-    if feedback := feedback_of(classification):
+    if feedback := feedback_of(recorded.classification):
         return {"feedback": feedback.to_dict()}
-    echo = echo_of(classification)
+    echo = echo_of(recorded.classification, recorded.tally)
     return {"echo": {"text": echo.text, "url": echo.url}}

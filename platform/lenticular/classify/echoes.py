@@ -18,6 +18,7 @@ from lenticular.selection.selectors import entry_of
 
 if TYPE_CHECKING:
     from lenticular.classifications.models import Classification
+    from lenticular.consensus.models import Tally
     from mlcore.tree import DecisionTree
 
 
@@ -51,15 +52,19 @@ class _Company:
         return max(self.others.values()) / self.total
 
 
-def echo_of(classification: Classification) -> Echo:
-    """Return the line for a classification that its volunteer has just made."""
-    parts = [_people(classification), _machine(classification)]
+def echo_of(classification: Classification, tally: Tally | None = None) -> Echo:
+    """Return the line for a classification that its volunteer has just made.
+
+    `tally` is the subject's, this vote counted; None has it looked up.
+    """
+    tally = tally or tally_of(version=classification.version, subject_id=classification.subject_id)
+    parts = [_people(classification, tally), _machine(classification)]
     url = reverse("galaxy", args=[classification.subject_id])
     return Echo(text=" ".join(part for part in parts if part), url=url)
 
 
-def _people(classification: Classification) -> str:
-    company = _most_debated(classification)
+def _people(classification: Classification, tally: Tally | None) -> str:
+    company = _most_debated(classification, tally.counts if tally else {})
     if company is None:
         return _("You are the first to look at this galaxy.")
     answer = _spoken(classification.version.tree, company.question, company.answer)
@@ -74,10 +79,8 @@ def _people(classification: Classification) -> str:
     return words % {"answer": answer, "agree": company.agree, "others": company.total}
 
 
-def _most_debated(classification: Classification) -> _Company | None:
+def _most_debated(classification: Classification, counts: dict[str, int]) -> _Company | None:
     """Return the question of the path on which the others are the most divided."""
-    tally = tally_of(version=classification.version, subject_id=classification.subject_id)
-    counts = tally.counts if tally else {}
     companies = [
         _company(classification, counts, question, answer)
         for question, answer in classification.annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,10 @@ from lenticular.consensus.services import (
     uncount_duplicates,
 )
 from lenticular.selection.services import (
+    NotServedError,
+    Served,
     answer_lease,
-    find_lease,
+    find_served,
     give_back_twice_leased,
     retire_entry,
     take_back_vote,
@@ -42,8 +44,7 @@ if TYPE_CHECKING:
 
     from lenticular.accounts.models import Volunteer
     from lenticular.classifications.models import Classification
-    from lenticular.selection.models import Lease
-    from lenticular.subjects.models import Subject
+    from lenticular.consensus.models import Tally
     from lenticular.workflows.models import WorkflowVersion
 
 MAX_BATCH = 100
@@ -85,11 +86,16 @@ class NewClassification:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A classification in the log; `created` by this call, `retired` whether the subject is."""
+    """A classification in the log.
+
+    `created` by this call; `retired` whether its subject is. `tally` is the subject's with
+    this vote, None where nothing was counted.
+    """
 
     classification: Classification
     created: bool
     retired: bool
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True)
@@ -142,15 +148,17 @@ def record_classification(
         For metadata or a time that breaks a rule.
     """
     person = lock_volunteer(volunteer=volunteer)
-    version, subject = get_version(version_id=version_id), get_subject(subject_id=subject_id)
+    version = get_version(version_id=version_id)
     path = _path(version, annotations)
-    if first := _first_answer(uuid, person, version, subject, path):
+    volunteer_ids = identities(person)
+    if first := _first_answer(uuid, volunteer_ids, version, subject_id, path):
         return first
-    lease = _unanswered_lease(version, subject, person)
+    served = _unanswered(version, subject_id, volunteer_ids)
+    lease = served.lease
     classification, created = append_classification(
         uuid=uuid,
         version=version,
-        subject=subject,
+        subject=lease.subject,
         volunteer=person,
         path=path,
         kind=Kind.PRACTICE if lease.arm == Arm.PRACTICE else Kind.VOTE,
@@ -159,9 +167,9 @@ def record_classification(
         started_at=started_at,
         metadata=metadata,
     )
-    if created:
-        _count(classification, lease)
-    return Recorded(classification, created, _is_retired(classification))
+    if not created:
+        return Recorded(classification, created=False, retired=served.is_retired)
+    return _count(classification, served)
 
 
 def _path(version: WorkflowVersion, annotations: Annotations) -> tuple[tuple[str, str], ...]:
@@ -173,9 +181,9 @@ def _path(version: WorkflowVersion, annotations: Annotations) -> tuple[tuple[str
 
 def _first_answer(
     uuid: UUID,
-    person: Volunteer,
+    volunteer_ids: Collection[int],
     version: WorkflowVersion,
-    subject: Subject,
+    subject_id: int,
     path: Sequence[tuple[str, str]],
 ) -> Recorded | None:
     """Return what was recorded under this UUID, if anything was and it says the same."""
@@ -184,37 +192,44 @@ def _first_answer(
         return None
     same = (found.version_id, found.subject_id, found.annotations) == (
         version.pk,
-        subject.pk,
+        subject_id,
         [list(step) for step in path],
     )
-    if not same or found.volunteer_id not in identities(person):
+    if not same or found.volunteer_id not in volunteer_ids:
         raise UuidReusedError(f"uuid {uuid} names another classification already")
-    return Recorded(found, created=False, retired=_is_retired(found))
+    retirement = retirement_of(workflow=version.workflow, subject_id=subject_id)
+    return Recorded(found, created=False, retired=retirement is not None)
 
 
-def _is_retired(classification: Classification) -> bool:
-    retirement = retirement_of(
-        workflow=classification.workflow, subject_id=classification.subject_id
-    )
-    return retirement is not None
-
-
-def _unanswered_lease(version: WorkflowVersion, subject: Subject, person: Volunteer) -> Lease:
+def _unanswered(
+    version: WorkflowVersion, subject_id: int, volunteer_ids: Collection[int]
+) -> Served:
+    """Return how the person was served the subject, which is not answered yet."""
     workflow = version.workflow
-    if has_classified(workflow=workflow, subject_id=subject.pk, volunteer_ids=identities(person)):
-        raise AlreadyClassifiedError(f"subject {subject.pk} is classified already")
-    return find_lease(workflow=workflow, subject_id=subject.pk, volunteer=person)
+    served = find_served(workflow=workflow, subject_id=subject_id, volunteer_ids=volunteer_ids)
+    if served is None:
+        subject = get_subject(subject_id=subject_id)
+        if not has_classified(
+            workflow=workflow, subject_id=subject.pk, volunteer_ids=volunteer_ids
+        ):
+            raise NotServedError(f"subject {subject_id} was not served to this volunteer")
+    if served is None or served.is_classified:
+        raise AlreadyClassifiedError(f"subject {subject_id} is classified already")
+    return served
 
 
-def _count(classification: Classification, lease: Lease) -> None:
-    """Bring tally, lease and retirement up to the log; practice is no vote."""
+def _count(classification: Classification, served: Served) -> Recorded:
+    """Bring lease, tally and retirement up to the log; practice is no vote."""
     workflow, subject = classification.workflow, classification.subject
-    answer_lease(lease=lease)
+    answer_lease(lease=served.lease)
     if classification.kind != Kind.VOTE:
-        return
+        return Recorded(classification, created=True, retired=served.is_retired)
     tally = count_classification(classification=classification)
-    if retire_if_due(workflow=workflow, subject=subject, tally=tally):
+    retirement = retire_if_due(workflow=workflow, subject=subject, tally=tally)
+    if retirement:
         retire_entry(workflow=workflow, subject_id=subject.pk)
+    is_retired = served.is_retired or retirement is not None
+    return Recorded(classification, created=True, retired=is_retired, tally=tally)
 
 
 def record_classifications(

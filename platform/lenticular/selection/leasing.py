@@ -7,12 +7,22 @@ transaction, so that nobody waits in a circle.
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+    prefetch_related_objects,
+)
 from django.db.models.functions import Mod
 from django.utils import timezone
 
@@ -20,6 +30,7 @@ from lenticular.accounts.selectors import canonical, identities
 from lenticular.classifications.models import Arm, Classification
 from lenticular.classifications.selectors import gold_standards
 from lenticular.common.errors import ConflictError, InvalidInputError
+from lenticular.consensus.models import Retirement
 from lenticular.selection.drawing import PRACTISED, WINDOWS, Candidates, Draw, draws
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 
@@ -95,6 +106,7 @@ def lease_subjects(
             leases += [lease] if lease else []
             if len(leases) == count:
                 break
+    prefetch_related_objects(leases, "subject__images")
     return leases
 
 
@@ -223,6 +235,39 @@ def _change_room(lease: Lease, *, by: int) -> None:
     entries.update(room=F("room") + by)
 
 
+@dataclass(frozen=True)
+class Served:
+    """A lease, whether its person has classified the subject, and whether that is retired."""
+
+    lease: Lease
+    is_classified: bool
+    is_retired: bool
+
+
+def find_served(
+    *, workflow: Workflow, subject_id: int, volunteer_ids: Collection[int]
+) -> Served | None:
+    """Return how one person was served the subject, a lease still out first; None for not.
+
+    Parameters
+    ----------
+    workflow, subject_id
+        What was served.
+    volunteer_ids
+        The person, as `identities` gives it.
+    """
+    leases = Lease.objects.filter(
+        workflow=workflow, subject=subject_id, volunteer__in=volunteer_ids
+    )
+    retirements = Retirement.objects.filter(workflow=workflow, subject=OuterRef("subject"))
+    known = leases.annotate(
+        is_classified=Exists(_log(workflow, volunteer_ids)), is_retired=Exists(retirements)
+    )
+    out_first = Case(When(state=LeaseState.OUT, then=0), default=1)
+    found = known.select_related("subject").order_by(out_first, "id").first()
+    return Served(found, found.is_classified, found.is_retired) if found else None
+
+
 def find_lease(*, workflow: Workflow, subject_id: int, volunteer: Volunteer) -> Lease:
     """Return the lease under which the person was served the subject, one still out first.
 
@@ -231,14 +276,12 @@ def find_lease(*, workflow: Workflow, subject_id: int, volunteer: Volunteer) -> 
     NotServedError
         Where there is none.
     """
-    leases = Lease.objects.filter(
-        workflow=workflow, subject=subject_id, volunteer__in=identities(volunteer)
+    found = find_served(
+        workflow=workflow, subject_id=subject_id, volunteer_ids=identities(volunteer)
     )
-    out_first = Case(When(state=LeaseState.OUT, then=0), default=1)
-    found = leases.order_by(out_first, "id").first()
     if found is None:
         raise NotServedError(f"subject {subject_id} was not served to this volunteer")
-    return found
+    return found.lease
 
 
 @transaction.atomic(savepoint=False)

@@ -2,8 +2,10 @@
 
 from lenticular.selection.leasing import (
     NotServedError,
+    Served,
     answer_lease,
     find_lease,
+    find_served,
     give_back_twice_leased,
     lapse_leases,
     lease_subjects,
@@ -22,10 +24,12 @@ from lenticular.selection.queue import (
 __all__ = [
     "NotServedError",
     "QueueRow",
+    "Served",
     "answer_lease",
     "fill_queue",
     "find_lease",
     "find_queue_differences",
+    "find_served",
     "give_back_twice_leased",
     "lapse_leases",
     "lease_subjects",
