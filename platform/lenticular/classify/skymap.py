@@ -35,7 +35,7 @@ class SkyMap:
     grid: str
     plane: str
     centre: tuple[float, float]
-    hours: tuple[tuple[float, str], ...]
+    labels: tuple[tuple[float, float, str], ...]
 
 
 def project(ra: float, dec: float) -> tuple[float, float]:
@@ -82,7 +82,10 @@ def sky_map() -> SkyMap:
         grid="".join(_path(line) for line in (*parallels, *meridians)),
         plane=_path(plane),
         centre=project(*galactic_to_icrs(0, 0)),
-        hours=tuple((project(15 * hour, 0)[0], f"{hour}h") for hour in (4, 8, 12, 16, 20)),
+        labels=(
+            *((*project(15 * hour, 0), f"{hour}h") for hour in (4, 8, 12, 16, 20)),
+            *((*project(MIDDLE, dec), f"{dec:+}°") for dec in (-60, -30, 30, 60)),
+        ),
     )
 
 

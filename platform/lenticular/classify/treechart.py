@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 FULL = 112.0
 """Height of the first question's bar: a branch that everybody takes is this wide."""
 WIDTH = 1110.0
-NARROWEST, WIDEST = 118.0, 240.0
+NARROWEST, WIDEST = 118.0, 277.5
 LINE, ICON = 15.0, 16.0
 BAR, EXIT, BEND = 6.0, 14.0, 22.0
 """A question's bar, the way from it to its answers, and the way on to the next column."""
 GAP, BLOCK_GAP = 9.0, 26.0
-LETTER, IDEOGRAPH = 6.2, 12.2
-"""Widths of a letter and of an ideograph at 12 px, on the safe side."""
+LETTER, IDEOGRAPH, BOLD = 6.2, 12.2, 1.15
+"""Widths of a letter and of an ideograph at 12 px, on the safe side; and how much bold adds."""
 _ELLIPSIS = "…"
 
 
@@ -256,7 +256,7 @@ def _middle_of_sources(plan: _Plan, key: str, layer: int) -> float:
 
 def _block(plan: _Plan, slug: str, top: float) -> Block:
     question, left = plan.tree.question(slug), plan.layers[slug] * plan.step
-    words = wrapped(question.text(plan.language), plan.step - 22, most=5)
+    words = wrapped(question.text(plan.language), (plan.step - 12) / BOLD, most=5)
     bar_top = y = top + LINE * len(words) + 8
     height, start = FULL * plan.asked[slug], bar_top
     branches = []
@@ -316,11 +316,12 @@ def _send(plan: _Plan, child: str, layer: int, source: Source) -> None:
 
 def _shifted(plan: _Plan, columns: int) -> Chart:
     """Move everything so that the drawing begins at 0."""
-    by = -min(each.top for each in (*plan.blocks, *plan.lanes))
+    placed: list[Block | Lane] = [*plan.blocks, *plan.lanes]
+    by = -min(each.top for each in placed)
     blocks = tuple(_block(plan, each.question, each.top + by) for each in plan.blocks)
     lanes = tuple(replace(each, top=each.top + by) for each in plan.lanes)
     ribbons = tuple(replace(each, y0=each.y0 + by, y1=each.y1 + by) for each in plan.ribbons)
-    height = max(each.bottom for each in (*blocks, *lanes)) + GAP
+    height = max(each.bottom for each in placed) + by + GAP
     return Chart(columns * plan.step, height, blocks, lanes, ribbons)
 
 

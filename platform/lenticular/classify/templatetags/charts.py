@@ -27,10 +27,10 @@ HAIR = 0.8
 def sky_chart(ra: float, dec: float) -> SafeString:
     """Draw where a position (degrees, ICRS) is on the sky, and where the Milky Way is."""
     drawn, (x, y) = sky_map(), project(ra, dec)
-    hours = format_html_join(
+    labels = format_html_join(
         "",
         '<text x="{}" y="{}">{}</text>',
-        ((f"{at:.1f}", f"{HEIGHT / 2 - 4:.0f}", word) for at, word in drawn.hours),
+        ((f"{at:.1f}", f"{y - 4:.1f}", word) for at, y, word in drawn.labels),
     )
     return format_html(
         '<svg class="sky-map" viewBox="-4 -4 {} {}" role="img" aria-label="{}">'
@@ -45,7 +45,7 @@ def sky_chart(ra: float, dec: float) -> SafeString:
         drawn.grid,
         drawn.plane,
         *(f"{each:.1f}" for each in drawn.centre),
-        hours,
+        labels,
         *(f"{each:.1f}" for each in (x, y, x, y)),
     )
 

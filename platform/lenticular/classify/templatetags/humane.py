@@ -36,6 +36,12 @@ def percent(fraction: float) -> str:
 
 
 @register.filter
+def points(fraction: float) -> str:
+    """Print a fraction as percentage points, to a tenth."""
+    return f"{100 * fraction:.1f}"
+
+
+@register.filter
 def decimal_position(subject: Subject) -> str:
     """Print a position in degrees, to about a tenth of an arc second; empty where unknown."""
     if subject.ra is None or subject.dec is None:
