@@ -54,6 +54,6 @@ def test_look(open_page, sign_in, sky, learned, size, scheme):
     page = open_page("/", viewport={"width": width, "height": height}, color_scheme=scheme)
     page.screenshot(path=f"/tmp/home/explore/home-{size}-{scheme}.png", full_page=True)
     sign_in(page, sky.expert)
-    for place in (0,3,6):
+    for place in (0, 3, 6):
         page.goto(f"/galaxies/{sky.subjects[place].pk}/")
         page.screenshot(path=f"/tmp/home/explore/galaxy{place}-{size}-{scheme}.png", full_page=True)
