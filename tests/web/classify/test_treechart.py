@@ -189,7 +189,7 @@ def test_bad_counts_are_refused(counts):
         ("", ("",)),
         ("Smooth", ("Smooth",)),
         ("Features or disk", ("Features", "or disk")),
-        ("one two three four five six", ("one two", "three…")),
+        ("one two three four five six", ("one two", "three fou…")),
         ("Incomprehensibilities", ("Incompreh…",)),
         ("特徵或盤面，都是", ("特徵或盤", "面，都是")),
     ],
