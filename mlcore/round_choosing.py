@@ -26,8 +26,10 @@ from mlcore.gp.fit import fit_vote_gp
 from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
 from mlcore.gp.model import MAX_JOINT, VoteGP
 from mlcore.gp.reduce import Reducer
+from mlcore.neighbours import write_neighbours
 from mlcore.round_learning import image_cache, pretrained, voted_rows
 from mlcore.round_survey import Survey, open_survey
+from mlcore.stages import json_checksum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,13 +76,15 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
     Columns: ``id_str``; ``score`` (information in nats that the expected votes would
     give); ``rank`` from 0, the diverse batch first, then by score, the control panel
     last; ``votes_wanted``, those promised included; ``top_answer``, the network's, to the
-    first question.
+    first question. Beside it, ``neighbours/`` holds the galaxies that look alike
+    (`mlcore.neighbours`).
     """
     folder = files.folder("acquire").path
     with open_survey(files, folder / ".representations") as survey:
         model = fit_vote_model(files, survey, "acquire", 0.4)
         candidates = _candidates(survey, files.plan.config.retirement_votes)
         scores = _scores(files, survey, model, candidates)
+        found = _write_neighbours(files, survey, model.reducer)
         batch, wanted = _batch(files, survey, model, candidates, scores)
         order = _order(scores, batch, survey.control[candidates])
         remaining = files.plan.config.retirement_votes - survey.votes[candidates]
@@ -105,6 +109,7 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
         "dimensions": model.reducer.n_dimensions,
         "labelled": len(survey.labelled),
         "mean_score": float(scores.mean()) if len(scores) else 0.0,
+        "neighbours_among": found["searched"],
     }
 
 
@@ -130,8 +135,20 @@ def _scores(
         )
         done = min(start + BLOCK, len(candidates))
         said = f"{done:,} of {len(candidates):,} galaxies scored"
-        files.report("acquire", 0.4 + 0.5 * done / len(candidates), said)
+        files.report("acquire", 0.4 + 0.4 * done / len(candidates), said)
     return scores
+
+
+def _write_neighbours(files: RoundFiles, survey: Survey, reducer: Reducer) -> dict[str, Any]:
+    return write_neighbours(
+        survey.ids,
+        lambda rows: reducer.transform(survey.representations[rows]),
+        files.folder("acquire").path / "neighbours",
+        source=json_checksum([files.record("predict").checksum, files.plan.checksum]),
+        seed=files.plan.seed,
+        on_progress=files.part("acquire", 0.8, 0.95),
+        should_stop=files.should_stop,
+    )
 
 
 def _batch(

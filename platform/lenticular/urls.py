@@ -11,10 +11,10 @@ from drf_spectacular.views import SpectacularAPIView
 
 from lenticular.accounts.urls import account_urls
 from lenticular.classify.services import merge_volunteers
-from lenticular.rounds.urls import websocket_urlpatterns
+from lenticular.classify.urls import websocket_urlpatterns as home_sockets
+from lenticular.rounds.urls import websocket_urlpatterns as round_sockets
 
-__all__ = ["urlpatterns", "websocket_urlpatterns"]
-
+websocket_urlpatterns: list[URLPattern] = [*home_sockets, *round_sockets]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("lenticular.classify.urls")),
     path("accounts/", include(account_urls(merge=merge_volunteers))),

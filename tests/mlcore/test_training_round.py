@@ -196,6 +196,13 @@ class TestWholeRound:
         assert found["comparison"] is None
         assert "no model before" in found["verdict"]
 
+    def test_says_which_galaxies_look_alike(self, finished):
+        folder = finished[0].directory / "acquire" / "neighbours"
+        rows = [row for path in folder.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+        assert len(rows) == SUBJECTS - 1
+        assert all(len(set(row["neighbour"]) - {row["id_str"]}) == 8 for row in rows)
+        assert finished[0].records["acquire"].result["neighbours_among"] == SUBJECTS - 1
+
     def test_predicts_every_readable_subject(self, finished):
         found = finished[0].records["predict"].result
         assert found["galaxies"] == SUBJECTS - 1

@@ -90,6 +90,16 @@ def has_classified(*, workflow: Workflow, subject_id: int, volunteer_ids: Collec
     return found.exists()
 
 
+def classified_among(
+    *, workflow: Workflow, subject_ids: Collection[int], volunteer_ids: Collection[int]
+) -> set[int]:
+    """Return those of these subjects that any of these volunteers, all one person, classified."""
+    found = Classification.objects.filter(
+        workflow=workflow, subject__in=subject_ids, volunteer__in=volunteer_ids
+    )
+    return set(found.values_list("subject", flat=True))
+
+
 def classifications_of(*, volunteer_ids: Collection[int]) -> QuerySet[Classification]:
     """Return what these volunteers, all one person, have classified, the latest first."""
     found = Classification.objects.filter(volunteer__in=volunteer_ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from django.utils.translation import get_language
 from lenticular.accounts.models import Role, User, Volunteer
 from lenticular.accounts.selectors import identities
 from lenticular.classifications.selectors import has_classified
+from lenticular.classify.similar import SimilarGalaxy, similar_galaxies
+from lenticular.classify.treechart import chart, layers_of
 from lenticular.consensus.selectors import counts_array, retirement_of, tally_of
 from lenticular.rounds.selectors import current_model, prediction_id, read_predictions
 from lenticular.workflows.models import Workflow, WorkflowVersion
@@ -19,6 +21,7 @@ from mlcore.votes.posteriors import credible_interval, posterior_mean
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lenticular.classify.treechart import Chart
     from lenticular.subjects.models import Subject
     from mlcore.tree import DecisionTree, Question
 
@@ -46,10 +49,11 @@ class AnswerVotes:
 
 @dataclass(frozen=True)
 class QuestionVotes:
-    """One question that people were asked of this galaxy."""
+    """One question that people were asked of this galaxy; `layer` says how far from the first."""
 
     text: str
     total: int
+    layer: int
     answers: list[AnswerVotes]
 
 
@@ -59,6 +63,8 @@ class WorkflowVotes:
 
     workflow: Workflow
     questions: list[QuestionVotes] | None
+    chart: Chart | None = None
+    similar: list[SimilarGalaxy] = field(default_factory=list)
     classifications: int = 0
     retirement: str = ""
     has_prediction: bool = False
@@ -78,7 +84,7 @@ def votes_of_galaxy(
     )
     found = workflows.select_related("current_version").distinct().order_by("-id")
     return [
-        _revealed(workflow, subject)
+        _revealed(workflow, subject, volunteer, sees_all=sees_all)
         if sees_all or _has_answered(workflow, subject, volunteer)
         else WorkflowVotes(workflow=workflow, questions=None)
         for workflow in found
@@ -91,7 +97,9 @@ def _has_answered(workflow: Workflow, subject: Subject, volunteer: Volunteer | N
     )
 
 
-def _revealed(workflow: Workflow, subject: Subject) -> WorkflowVotes:
+def _revealed(
+    workflow: Workflow, subject: Subject, volunteer: Volunteer | None, *, sees_all: bool
+) -> WorkflowVotes:
     version = workflow.current_version
     if version is None:
         return WorkflowVotes(workflow=workflow, questions=[])
@@ -102,6 +110,10 @@ def _revealed(workflow: Workflow, subject: Subject) -> WorkflowVotes:
     return WorkflowVotes(
         workflow=workflow,
         questions=_questions(version.tree, counts, prediction),
+        similar=similar_galaxies(
+            subject=subject, version=version, volunteer=volunteer, sees_all=sees_all
+        ),
+        chart=chart(version.tree, counts, get_language() or "en"),
         classifications=tally.classifications if tally else 0,
         retirement=retirement.reason if retirement else "",
         has_prediction=prediction is not None,
@@ -122,8 +134,9 @@ def _questions(
 ) -> list[QuestionVotes]:
     """Return the questions that somebody was asked, in the order of the tree."""
     bands = None if prediction is None else _bands(tree, prediction)
-    asked = [each for each in tree.questions if counts[tree.question_slices[each.slug]].sum()]
-    return [_question(tree, each, counts, bands) for each in asked]
+    layers = layers_of(tree, counts)
+    asked = [each for each in tree.questions if each.slug in layers]
+    return [_question(tree, each, counts, bands, layers[each.slug]) for each in asked]
 
 
 def _bands(tree: DecisionTree, prediction: NDArray[Any]) -> NDArray[np.float64]:
@@ -139,6 +152,7 @@ def _question(
     question: Question,
     counts: NDArray[np.int64],
     bands: NDArray[np.float64] | None,
+    layer: int,
 ) -> QuestionVotes:
     language, place = get_language() or "en", tree.question_slices[question.slug]
     votes = counts[place]
@@ -155,4 +169,5 @@ def _question(
         )
         for answer, count, (mean, low, high) in zip(question.answers, votes, rows, strict=True)
     ]
-    return QuestionVotes(text=question.text(language), total=int(votes.sum()), answers=answers)
+    total = int(votes.sum())
+    return QuestionVotes(text=question.text(language), total=total, layer=layer, answers=answers)

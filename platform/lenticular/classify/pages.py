@@ -9,6 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from lenticular.classify.echoes import echo_of
+from lenticular.classify.home import asking_now
 from lenticular.classify.practice import feedback_of
 from lenticular.classify.selectors import answered_by, votes_by
 from lenticular.classify.serving import served_subjects, spoken_tree
@@ -77,6 +78,18 @@ def browser_words() -> dict[str, str]:
         "lost": _("The next galaxy did not arrive. Nothing is lost; we try again."),
         "sent": _("Galaxy done. Here is the next one."),
         "picture": _("The picture did not arrive. Reload the page, or go on to the next galaxy."),
+    }
+
+
+def asking_in_words(workflow: Workflow) -> dict[str, Any] | None:
+    """Return the pictures that the machine asks about, and its doubt; None where it has none."""
+    asking, version = asking_now(workflow), workflow.current_version
+    if asking is None or version is None or not asking.pictures:
+        return None
+    doubt = asking.question and version.tree.question(asking.question)
+    return {
+        "pictures": asking.pictures,
+        "question": doubt.text(get_language() or "en") if doubt else "",
     }
 
 

@@ -5,46 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.core.cache import cache
 from django.db.models import Prefetch, QuerySet
 
 from lenticular.accounts.selectors import identities
 from lenticular.classifications.models import Classification, Kind
 from lenticular.classifications.selectors import classifications_of
-from lenticular.consensus.models import Retirement, Tally
-from lenticular.rounds.models import Round, RoundState
+from lenticular.rounds.models import Round, RoundState, Verdict
 from lenticular.subjects.models import Subject, SubjectImage
 from lenticular.workflows.models import Workflow
 
 if TYPE_CHECKING:
-    from lenticular.accounts.models import Volunteer
+    from collections.abc import Mapping
 
-COUNTS_SECONDS = 30
-"""How old the counts on the home page may be; counting the log is not free."""
+    from lenticular.accounts.models import Volunteer
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the machine learned last: from how many votes, and how often it is right.
+    """What the machine learned in its last round, from the control panel's first question.
 
-    `accuracy` is that of the first question on the control panel, None where unmeasured.
+    `accuracy` is how often it gives the people's answer, `error` how far its vote fractions
+    are off (root mean square); both from 0 to 1, and None where unmeasured. The same of the
+    model before, on the same galaxies.
     """
 
     round: Round
     accuracy: float | None
+    accuracy_before: float | None
+    error: float | None
+    error_before: float | None
 
-
-def project_counts() -> dict[str, int]:
-    """Count classifications, galaxies with votes, and finished galaxies, over all workflows."""
-    return cache.get_or_set("classify:counts", _count, COUNTS_SECONDS) or {}
-
-
-def _count() -> dict[str, int]:
-    return {
-        "classifications": Classification.objects.filter(kind=Kind.VOTE).count(),
-        "galaxies": Tally.objects.filter(classifications__gt=0).count(),
-        "finished": Retirement.objects.count(),
-    }
+    @property
+    def is_used(self) -> bool:
+        """Whether the new model took over."""
+        return self.round.verdict != Verdict.REFUSED
 
 
 def open_workflows() -> QuerySet[Workflow]:
@@ -68,9 +62,20 @@ def last_lesson() -> Lesson | None:
     found = done.order_by("-finished_at").first()
     if found is None:
         return None
-    questions: dict[str, Any] = found.evaluation.get("questions", {})
-    first = questions.get(found.version.tree.start, {})
-    return Lesson(round=found, accuracy=first.get("accuracy"))
+    now = _first_question(found, found.evaluation)
+    before = _first_question(found, found.evaluation.get("previous") or {})
+    return Lesson(
+        round=found,
+        accuracy=now.get("accuracy"),
+        accuracy_before=before.get("accuracy"),
+        error=now.get("rmse"),
+        error_before=before.get("rmse"),
+    )
+
+
+def _first_question(round_: Round, evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
+    figures: Mapping[str, Mapping[str, Any]] = evaluation.get("questions", {})
+    return figures.get(round_.version.tree.start, {})
 
 
 def votes_by(*, volunteer: Volunteer, workflow: Workflow | None = None) -> QuerySet[Classification]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from lenticular.classify import views
+from lenticular.classify.consumers import HomeConsumer
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
+    path("live/", views.live, name="home-live"),
     path("about/", views.about, name="about"),
     path("classify/<slug:slug>/", views.ClassifyView.as_view(), name="classify"),
     path("galaxies/<int:subject_id>/", views.galaxy, name="galaxy"),
 ]
+websocket_urlpatterns: list[URLPattern] = [path("ws/home/", HomeConsumer.as_asgi())]

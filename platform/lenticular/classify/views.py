@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -13,7 +13,8 @@ from django.views.generic import View
 
 from lenticular.accounts.web import known_volunteer, remember_volunteer, volunteer_for_request
 from lenticular.classify import galaxies, selectors
-from lenticular.classify.pages import classify_context, done_context
+from lenticular.classify.home import SNAPSHOT_SECONDS, home_snapshot
+from lenticular.classify.pages import asking_in_words, classify_context, done_context
 from lenticular.classify.services import record_classification
 from lenticular.classify.walking import Walk, new_walk, read_walk
 from lenticular.common.errors import LenticularError, NotFoundError
@@ -28,23 +29,26 @@ if TYPE_CHECKING:
     from lenticular.selection.models import Lease
     from lenticular.workflows.models import Workflow
 
-STRIP = 12
-"""How many just-classified galaxies the home page shows."""
-
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show what is learned together, and the way to take part."""
+    workflows = list(selectors.open_workflows())
     context = {
-        "counts": selectors.project_counts(),
-        "workflows": selectors.open_workflows(),
-        "strip": [
-            {"subject": subject, "image": image_urls(subject)["page"]}
-            for subject in selectors.just_classified(limit=STRIP)
-        ],
+        "live": home_snapshot(),
+        "workflows": workflows,
         "lesson": selectors.last_lesson(),
+        "asking": [each for each in map(asking_in_words, workflows) if each][:1],
     }
     return render(request, "classify/home.html", context)
+
+
+@require_safe
+def live(_request: HttpRequest) -> HttpResponse:
+    """Answer with the home page's snapshot, for pages without a socket."""
+    response = JsonResponse(home_snapshot())
+    response["Cache-Control"] = f"public, max-age={SNAPSHOT_SECONDS}"
+    return response
 
 
 @require_safe

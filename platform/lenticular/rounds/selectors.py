@@ -106,6 +106,20 @@ def read_predictions(round_: Round, ids: Collection[str]) -> dict[str, NDArray[n
     return dict(_concentrations(found))
 
 
+def read_neighbours(round_: Round, id_str: str) -> list[str]:
+    """Return the ids of the galaxies that look most like this one, the nearest first.
+
+    Empty for a galaxy that the round did not compare, and for a round from before rounds
+    compared galaxies.
+    """
+    shards = sorted((round_folder(round_) / "acquire" / "neighbours").glob("*.parquet"))
+    if not shards:
+        return []
+    wanted = pc.field("id_str") == id_str
+    found = ds.dataset(shards).to_table(columns=["neighbour"], filter=wanted)
+    return found["neighbour"][0].as_py() if len(found) else []
+
+
 def iterate_predictions(round_: Round) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield (id, concentrations (A,)) of every subject that the round predicted, in order."""
     for shard in _shards(round_):

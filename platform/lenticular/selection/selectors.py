@@ -39,6 +39,15 @@ def entry_of(*, workflow: Workflow, subject_id: int) -> QueueEntry | None:
     return QueueEntry.objects.filter(workflow=workflow, subject=subject_id).first()
 
 
+def queue_head(*, workflow: Workflow, limit: int) -> list[QueueEntry]:
+    """Return the galaxies that the machine wants to ask about most, with surveys and images."""
+    entries = QueueEntry.objects.filter(
+        workflow=workflow, in_panel=False, is_retired=False, room__gt=0, generation__gt=0
+    ).order_by("-priority", "id")
+    found = entries.select_related("subject__survey").prefetch_related("subject__images")
+    return list(found[:limit])
+
+
 def iterate_entries(*, workflow: Workflow, chunk_size: int) -> Iterator[QueueEntry]:
     """Yield the workflow's queue in the order of subjects, each with its subject and survey."""
     entries = QueueEntry.objects.filter(workflow=workflow).select_related("subject__survey")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.core.files.storage import default_storage
 
 from lenticular.common.errors import NotFoundError
 from lenticular.subjects.models import IMAGE_SIZES, Subject, SubjectImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def get_subject(*, subject_id: int) -> Subject:
@@ -16,6 +20,24 @@ def get_subject(*, subject_id: int) -> Subject:
     if found is None:
         raise NotFoundError(f"subject {subject_id} does not exist")
     return found
+
+
+def subjects_by_catalogue_id(ids: Iterable[str]) -> dict[str, Subject]:
+    """Return catalogue id (``survey:external id``) to subject, each with its images.
+
+    Subjects that are gone are left out.
+    """
+    by_survey: dict[str, list[str]] = {}
+    for each in ids:
+        survey, external_id = each.split(":", 1)
+        by_survey.setdefault(survey, []).append(external_id)
+    return {
+        f"{survey}:{subject.external_id}": subject
+        for survey, external_ids in by_survey.items()
+        for subject in Subject.objects.filter(
+            survey__slug=survey, external_id__in=external_ids
+        ).prefetch_related("images")
+    }
 
 
 def image_path(image: SubjectImage, size: str = "page") -> Path:

@@ -1,6 +1,7 @@
-"""Keeps one test's language from the next: a request leaves its own behind in the thread."""
+"""Keeps one test's language and cache from the next: a request leaves its own behind."""
 
 import pytest
+from django.core.cache import cache
 from django.utils import translation
 
 
@@ -8,3 +9,8 @@ from django.utils import translation
 def _own_language():
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _own_cache():
+    cache.clear()

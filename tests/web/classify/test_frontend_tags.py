@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
@@ -43,18 +44,32 @@ def test_numbers_are_printed_for_people():
     assert humane.grouped(1234567) == "1\u202f234\u202f567"
     assert humane.grouped(None) == "0"
     assert humane.percent(0.834) == "83%"
-    assert humane.degrees(1.5) == "1.50000°"
+    assert humane.points(0.1234) == "12.3"
 
 
-def test_the_sky_links_carry_the_position():
+def test_positions_are_printed_to_copy():
     subject = Subject(external_id="a", ra=10.5, dec=-3.25)
-    for link in (
-        humane.legacy_survey_url(subject),
-        humane.simbad_url(subject),
-        humane.ned_url(subject),
-    ):
-        assert "10.5" in link
-        assert "-3.25" in link
+    assert humane.decimal_position(subject) == "10.50000 -3.25000"
+    assert humane.sexagesimal_position(subject) == "00 42 00.00 -03 15 00.0"
+    nowhere = Subject(external_id="a")
+    assert humane.decimal_position(nowhere) == humane.sexagesimal_position(nowhere) == ""
+
+
+@pytest.mark.parametrize(
+    ("dec", "written", "plain"),
+    [(-3.25, "-3.250000", "-3.250000"), (1e-7, "+0.000000", "0.000000")],
+)
+def test_the_sky_links_carry_the_position(dec, written, plain):
+    subject = Subject(external_id="a", ra=10.5, dec=dec)
+
+    def asked(url):
+        return {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
+
+    viewer = asked(humane.legacy_survey_url(subject))
+    assert (viewer["ra"], viewer["dec"]) == ("10.500000", plain)
+    assert viewer["mark"] == f"10.500000,{plain}"
+    assert asked(humane.simbad_url(subject))["Coord"] == f"10.500000 {written}"
+    assert asked(humane.ned_url(subject))["coordinates"] == f"10.500000d {written}d"
 
 
 @pytest.mark.parametrize("predicted", [None, 40.0, 100.0])

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.core.cache import cache
 
 from lenticular.accounts.models import Volunteer
 from lenticular.accounts.web import COOKIE
@@ -12,11 +11,6 @@ from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import Workflow
 
 PAGE = "/classify/shapes/"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counts():
-    cache.clear()
 
 
 def fields(response):
@@ -40,9 +34,10 @@ def heading(response):
 def test_home_shows_counts_the_button_and_the_latest_galaxies(client, universe):
     response = client.get("/")
     html = response.content.decode()
-    assert response.context["counts"]["classifications"] == 7
+    live = response.context["live"]
+    assert live["counts"]["classifications"] == 7
     assert f'href="{PAGE}"' in html
-    assert html.count("/galaxies/") == len(response.context["strip"])
+    assert html.count("/galaxies/") == len(live["strip"]) > 1
 
 
 def test_home_without_an_open_workflow_says_so(client, universe):

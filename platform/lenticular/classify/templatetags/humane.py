@@ -9,6 +9,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from lenticular.classify.skymap import sexagesimal
+
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-FIELD_DEGREES = 0.02
+FIELD_ARCMINUTES = 1.2
 """How far around a galaxy the catalogues are asked to look."""
 
 
@@ -34,30 +36,45 @@ def percent(fraction: float) -> str:
 
 
 @register.filter
-def degrees(angle: float) -> str:
-    """Print an angle in degrees, to about a tenth of an arc second."""
-    return f"{angle:.5f}°"
+def points(fraction: float) -> str:
+    """Print a fraction as percentage points, to a tenth."""
+    return f"{100 * fraction:.1f}"
+
+
+@register.filter
+def decimal_position(subject: Subject) -> str:
+    """Print a position in degrees, to about a tenth of an arc second; empty where unknown."""
+    if subject.ra is None or subject.dec is None:
+        return ""
+    return f"{subject.ra:.5f} {subject.dec:+.5f}"
+
+
+@register.filter
+def sexagesimal_position(subject: Subject) -> str:
+    """Print a position in hours, minutes and seconds; empty where unknown."""
+    if subject.ra is None or subject.dec is None:
+        return ""
+    return " ".join(sexagesimal(subject.ra, subject.dec))
 
 
 @register.filter
 def legacy_survey_url(subject: Subject) -> str:
     """Return the sky viewer of the Legacy Surveys at the subject's position."""
-    query = {
-        "ra": subject.ra,
-        "dec": subject.dec,
-        "zoom": 15,
-        "mark": f"{subject.ra},{subject.dec}",
-    }
+    ra, dec = _written(subject)
+    dec = dec.removeprefix("+")
+    query = {"ra": ra, "dec": dec, "layer": "ls-dr10", "zoom": 15, "mark": f"{ra},{dec}"}
     return f"https://www.legacysurvey.org/viewer?{urlencode(query)}"
 
 
 @register.filter
 def simbad_url(subject: Subject) -> str:
     """Return SIMBAD's list of objects around the subject's position."""
+    ra, dec = _written(subject)
     query = {
-        "Coord": f"{subject.ra} {subject.dec:+}",
-        "Radius": FIELD_DEGREES,
-        "Radius.unit": "deg",
+        "Coord": f"{ra} {dec}",
+        "CooFrame": "ICRS",
+        "Radius": FIELD_ARCMINUTES,
+        "Radius.unit": "arcmin",
     }
     return f"https://simbad.cds.unistra.fr/simbad/sim-coo?{urlencode(query)}"
 
@@ -65,12 +82,20 @@ def simbad_url(subject: Subject) -> str:
 @register.filter
 def ned_url(subject: Subject) -> str:
     """Return NED's list of objects around the subject's position."""
+    ra, dec = _written(subject)
     query = {
         "search_type": "Near Position Search",
-        "coordinates": f"{subject.ra}d {subject.dec:+}d",
-        "radius": FIELD_DEGREES * 60,
+        "coordinates": f"{ra}d {dec}d",
+        "in_csys": "Equatorial",
+        "in_equinox": "J2000",
+        "radius": FIELD_ARCMINUTES,
     }
     return f"https://ned.ipac.caltech.edu/conesearch?{urlencode(query)}"
+
+
+def _written(subject: Subject) -> tuple[str, str]:
+    """Return the position as the catalogues read it: never as an exponent, always signed."""
+    return f"{subject.ra or 0:.6f}", f"{subject.dec or 0:+.6f}"
 
 
 @register.simple_tag
