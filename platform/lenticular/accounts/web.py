@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -64,3 +65,21 @@ def remember_volunteer(
 def forget_volunteer(response: HttpResponseBase) -> None:
     """Have the browser drop its cookie, once an account has taken over."""
     response.delete_cookie(COOKIE, samesite="Lax")
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address of whoever asks, as the nearest proxy that we trust wrote it down.
+
+    Each of the LENTICULAR_PROXY_COUNT trusted proxies appends the address that it saw to
+    X-Forwarded-For; what stands before those is the client's own word and is not read. A
+    request that came by fewer proxies, or whose entry is no address, is its peer's.
+    """
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    trusted: int = settings.LENTICULAR_PROXY_COUNT
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    if not 0 < trusted <= len(forwarded):
+        return peer
+    try:
+        return str(ip_address(forwarded[-trusted].strip()))
+    except ValueError:
+        return peer
