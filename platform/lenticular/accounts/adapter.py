@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NOT_RIGHT = _("The name or the password is not right. Both tell small from capital letters apart.")
+NOT_RIGHT = _("The name or the password is not right. In passwords, capital letters matter.")
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped

@@ -51,6 +51,8 @@ def create_user(
         validate_password(password, user)
         user.set_password(password)
         user.full_clean()
+        if User.objects.filter(username__iexact=username).exists():
+            raise ValidationError(_("A user with that username already exists."))
     except ValidationError as error:
         reasons = " ".join(error.messages)
         raise InvalidInputError(f"account {username!r} can not be made: {reasons}") from error
