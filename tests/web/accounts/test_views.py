@@ -10,28 +10,10 @@ from lenticular.accounts.web import (
     COOKIE,
     cookie_volunteer,
     known_volunteer,
-    remember_volunteer,
     volunteer_for_request,
 )
 from lenticular.classify.services import merge_volunteers
 from tests.universe import PASSWORD, classify
-
-
-@pytest.fixture
-def remember(client, rf):
-    """Have the test's browser hold the volunteer's cookie."""
-
-    def hold(volunteer):
-        from django.contrib.auth.models import AnonymousUser
-        from django.http import HttpResponse
-
-        request, response = rf.get("/"), HttpResponse()
-        request.user = AnonymousUser()
-        remember_volunteer(request, response, volunteer)
-        client.cookies[COOKIE] = response.cookies[COOKIE].value
-        return response.cookies[COOKIE]
-
-    return hold
 
 
 def request_of(client, rf, user=None):
