@@ -17,7 +17,9 @@ from lenticular.common.errors import InvalidInputError
 SHORTEST, LONGEST = 2, 40
 MARKS_IN_A_ROW = 3
 PUNCTUATION = frozenset(" .-_'’·・")
-UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 """Letters and marks, to Unicode, that show nothing."""
 
 ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})

@@ -104,7 +104,7 @@ def test_a_clean_name_is_clean_whatever_was_typed(typed):
     except BadNameError:
         return
     assert clean_name(name) == name
-    assert not set(name) & set("<>&\"@/\\")
+    assert not set(name) & set('<>&"@/\\')
     assert len(name_key(name)) <= 255
     assert bool(name_key(name)) == bool(name)
 
