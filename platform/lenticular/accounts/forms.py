@@ -142,7 +142,8 @@ class DisplayNameForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         self.user = user
-        super().__init__(*args, initial={"display_name": user.display_name}, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial = {"display_name": user.display_name}
 
     def save(self) -> bool:
         """Change the name; where it can not be, say why at the field and return False."""

@@ -29,12 +29,15 @@ LOOK_ALIKES = str.maketrans(
     "авгеікмнорстухѕјԁԛԝһӏґαβγεζηικμνορτυχօոսհ10lıɑɡ",
     "abreikmhopctyxsjdqwhirabyezhikmvoptuxonuhioiiag",
 )
-ROLES = frozenset(
-    "admin administrator moderator mod staff team official support system root superuser "
-    "lenticular expert astronomer volunteer machine anonymous nobody deleted owner "
-    "管理員 管理员 版主 站長 站长 專家 专家 官方 客服 系統 系统 匿名".split()
-)
 ROLE_WORDS = frozenset({"admin", "administrator", "moderator", "staff", "official", "lenticular"})
+"""Not in any name."""
+
+ROLES = ROLE_WORDS | frozenset(
+    {"mod", "team", "support", "system", "root", "superuser", "owner", "expert", "astronomer"}
+    | {"volunteer", "machine", "anonymous", "nobody", "deleted", "管理員", "管理员", "版主"}
+    | {"站長", "站长", "專家", "专家", "官方", "客服", "系統", "系统", "匿名"}
+)
+"""Not as a whole name."""
 
 
 class BadNameError(InvalidInputError):

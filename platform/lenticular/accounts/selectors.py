@@ -36,7 +36,9 @@ def is_name_taken(*, name: str, by_another_than: User | None = None) -> bool:
     """Tell whether the name looks like somebody else's display name or user name."""
     key = name_key(name)
     alike = User.objects.filter(Q(display_key=key) | Q(username_key=key))
-    return alike.exclude(pk=by_another_than.pk if by_another_than else None).exists()
+    if by_another_than is not None:
+        alike = alike.exclude(pk=by_another_than.pk)
+    return alike.exists()
 
 
 def active_admins() -> QuerySet[User]:

@@ -51,13 +51,18 @@ def create_user(
         validate_password(password, user)
         user.set_password(password)
         user.full_clean()
-        if User.objects.filter(username__iexact=username).exists():
-            raise ValidationError(_("A user with that username already exists."))
+        _refuse_taken(username)
     except ValidationError as error:
         reasons = " ".join(error.messages)
         raise InvalidInputError(f"account {username!r} can not be made: {reasons}") from error
     user.save()
     return user
+
+
+def _refuse_taken(username: str) -> None:
+    """Refuse a name that differs in case alone from another: one signs in by either."""
+    if User.objects.filter(username__iexact=username).exists():
+        raise ValidationError(_("A user with that username already exists."))
 
 
 def _set_role(user: User, role: str) -> None:

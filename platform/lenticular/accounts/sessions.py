@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
@@ -23,7 +23,7 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Add the account; none for a browser that is not signed in."""
-        session = super().create_model_instance(data)
+        session = cast("Session", super().create_model_instance(data))
         account = data.get(SESSION_KEY)
         session.account = int(account) if account else None
         return session

@@ -146,7 +146,7 @@ class MailView(allauth.EmailView):  # type: ignore[misc]  # allauth is untyped
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Show the account; a post changes the display name."""
-    user = User.objects.get(pk=request.user.pk)
+    user = cast("User", request.user)
     form = forms.DisplayNameForm(request.POST or None, user=user)
     if form.is_valid() and form.save():
         messages.success(request, _("Others see you as %(name)s now.") % {"name": user.shown_name})
