@@ -131,4 +131,4 @@ def test_on_a_phone_the_account_is_one_tap_away(open_page, sign_in, sky):
     page.get_by_role("link", name="Account").click()
 
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("button", name="Sign out")).to_be_visible()
