@@ -9,8 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from playwright.sync_api import expect
 
-from lenticular.accounts.models import User
+from lenticular.accounts.models import Session, User
 from lenticular.accounts.services import change_display_name
+from lenticular.classifications.models import Classification
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.gallery import PAGE, PASSWORD
 
@@ -132,3 +133,25 @@ def test_on_a_phone_the_account_is_one_tap_away(open_page, sign_in, sky):
 
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
     expect(page.get_by_role("main").get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_answers_wait_on_the_device_until_one_has_signed_in_again(open_page, sign_in, sky):
+    page = open_page("/")
+    sign_in(page, sky.volunteer)
+    page.goto(PAGE)
+    expect(page.locator("#progress")).not_to_be_empty()
+    before = Classification.objects.count()
+    Session.objects.all().delete()
+    page.keyboard.press("3")
+    expect(page.get_by_role("alert")).to_contain_text("saved on this device")
+
+    page.reload()
+    expect(page.get_by_role("status")).to_contain_text("You have been signed out")
+    keep(page, "signed-out")
+    page.get_by_label("Username").fill(sky.volunteer.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+    expect(page.locator("#outbox-state")).to_have_text("All sent")
+    assert Classification.objects.count() == before + 1
+    assert Classification.objects.latest("id").volunteer.user == sky.volunteer

@@ -1,4 +1,4 @@
-"""Sign-in that lasts, and the way back to the page after it."""
+"""Sign-in that lasts, what follows when it ends, and the way back to the page after it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
+
+from lenticular.accounts.web import SIGNED_IN, SignedOutError, remember_signing_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +38,30 @@ def keep_signed_in(get_response: Response) -> Response:
         lasts = not session.get_expire_at_browser_close()
         if lasts and session.get(RENEWED, 0) < time.time() - DAY:
             session[RENEWED] = int(time.time())
+        if session.modified or SIGNED_IN not in request.COOKIES:
+            remember_signing_in(request, response)
         return response
 
     return middleware
+
+
+class SignInAgain:
+    """Leads a page that an ended session can not open to sign-in and back."""
+
+    def __init__(self, get_response: Response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Do nothing."""
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Turn the error into the way; the API answers by itself."""
+        if isinstance(exception, SignedOutError):
+            return redirect_to_login(request.get_full_path())
+        return None
 
 
 def return_to_page(get_response: Response) -> Response:

@@ -23,7 +23,12 @@ from lenticular.accounts.models import User
 from lenticular.accounts.personal import export_document
 from lenticular.accounts.selectors import mail_addresses
 from lenticular.accounts.services import AlreadyMergedError, delete_account, volunteer_of
-from lenticular.accounts.web import cookie_volunteer, forget_volunteer
+from lenticular.accounts.web import (
+    cookie_volunteer,
+    forget_signing_in,
+    forget_volunteer,
+    was_signed_out,
+)
 from lenticular.common.errors import LenticularError
 
 if TYPE_CHECKING:
@@ -72,6 +77,10 @@ class SignInView(KeepsWork, allauth.LoginView):  # type: ignore[misc]  # allauth
     template_name = "accounts/sign_in.html"
     form_class = forms.SignInForm
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether a session has ended by itself."""
+        return {**super().get_context_data(**kwargs), "signed_out": was_signed_out(self.request)}
+
 
 class SignUpView(KeepsWork, allauth.SignupView):  # type: ignore[misc]  # allauth is untyped
     """Makes a volunteer's account and signs in."""
@@ -92,6 +101,12 @@ class SignOutView(allauth.LogoutView):  # type: ignore[misc]  # allauth is untyp
     """Asks, then signs out."""
 
     template_name = "accounts/sign_out.html"
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Leave nothing of the account in the browser."""
+        response = cast("HttpResponse", super().post(*args, **kwargs))
+        forget_signing_in(response)
+        return response
 
 
 class AskForResetView(allauth.PasswordResetView):  # type: ignore[misc]  # allauth is untyped
@@ -181,7 +196,9 @@ def delete(request: HttpRequest) -> HttpResponse:
         else:
             logout(request)
             messages.success(request, _("Your account is deleted. Thank you for every galaxy."))
-            return redirect("home")
+            response = redirect("home")
+            forget_signing_in(response)
+            return response
     return render(request, "accounts/delete.html", {"form": form})
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.selectors import canonical
 from lenticular.accounts.services import create_anonymous_volunteer, volunteer_of
+from lenticular.common.errors import ForbiddenError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 COOKIE = "volunteer"
 COOKIE_SALT = "lenticular.volunteer"
 COOKIE_SECONDS = 365 * 24 * 3600
+SIGNED_IN = "signed_in"
+"""The cookie by which a browser knows that it was signed in, once its session has ended."""
+
+
+class SignedOutError(ForbiddenError):
+    """The session has ended by itself; what the account did waits until it signs in again."""
+
+    kind = "signed-out"
+    title = "This browser was signed out"
 
 
 def known_volunteer(request: HttpRequest) -> Volunteer | None:
@@ -30,8 +40,41 @@ def known_volunteer(request: HttpRequest) -> Volunteer | None:
 
 
 def volunteer_for_request(request: HttpRequest) -> Volunteer:
-    """Return who is asking; a new browser becomes a volunteer (see `remember_volunteer`)."""
-    return known_volunteer(request) or create_anonymous_volunteer()
+    """Return who is asking; a new browser becomes a volunteer (see `remember_volunteer`).
+
+    Raises
+    ------
+    SignedOutError
+        For a browser whose session has ended by itself: as somebody new it would lose the
+        answers that it has not sent yet.
+    """
+    known = known_volunteer(request)
+    if known is None and was_signed_out(request):
+        raise SignedOutError("this browser was signed out; sign in again, or sign out for good")
+    return known or create_anonymous_volunteer()
+
+
+def was_signed_out(request: HttpRequest) -> bool:
+    """Tell whether a session has ended here without anybody having signed out."""
+    return bool(request.COOKIES.get(SIGNED_IN)) and not isinstance(request.user, User)
+
+
+def remember_signing_in(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Have the browser know that it is signed in, for longer than the session lasts."""
+    ends_with_browser = request.session.get_expire_at_browser_close()
+    response.set_cookie(
+        SIGNED_IN,
+        "yes",
+        max_age=None if ends_with_browser else COOKIE_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+
+
+def forget_signing_in(response: HttpResponseBase) -> None:
+    """Have the browser be anyone's again, after somebody has signed out."""
+    response.delete_cookie(SIGNED_IN, samesite="Lax")
 
 
 def cookie_volunteer(request: HttpRequest) -> Volunteer | None:

@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "lenticular.accounts.middleware.keep_signed_in",
     "lenticular.accounts.middleware.return_to_page",
+    "lenticular.accounts.middleware.SignInAgain",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]

@@ -1,14 +1,18 @@
 """Sign-in that lasts, and the way back after an expired session."""
 
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from lenticular.accounts.middleware import DAY, RENEWED
-from lenticular.accounts.models import Session
-from tests.universe import PASSWORD
+from lenticular.accounts.models import Session, Volunteer
+from lenticular.accounts.web import SIGNED_IN
+from lenticular.classifications.models import Classification
+from lenticular.selection.services import lease_subjects
+from tests.universe import PASSWORD, SMOOTH_ROUND
 
 
 @pytest.fixture
@@ -103,3 +107,89 @@ def test_signing_in_itself_is_left_alone(client, universe):
     form = {"username": universe.astronomer.username, "password": PASSWORD, "next": "/releases/"}
 
     assert client.post(reverse("sign-in"), form, headers={"referer": page}).url == "/releases/"
+
+
+@pytest.fixture
+def ended(client, universe):
+    """A browser in which the volunteer was signed in until the session ended by itself."""
+    sign_in(client, universe.volunteer_user, remember="on")
+    Session.objects.all().delete()
+    return client
+
+
+def post_answer(client, universe):
+    """Post the answer to a galaxy that the volunteer was served."""
+    (lease,) = lease_subjects(workflow=universe.workflow, volunteer=universe.volunteer, count=1)
+    entry = {
+        "uuid": str(uuid4()),
+        "version": universe.version.pk,
+        "subject": lease.subject_id,
+        "annotations": SMOOTH_ROUND,
+    }
+    body = {"classifications": [entry]}
+    return client.post("/api/v1/classifications/", body, content_type="application/json")
+
+
+def test_an_answer_after_the_session_s_end_waits_for_signing_in(ended, universe):
+    votes, people = Classification.objects.count(), Volunteer.objects.count()
+
+    refused = post_answer(ended, universe)
+
+    assert refused.status_code == 403
+    assert refused.json()["type"] == "urn:lenticular:problem:signed-out"
+    assert (Classification.objects.count(), Volunteer.objects.count()) == (votes, people)
+    sign_in(ended, universe.volunteer_user)
+    assert post_answer(ended, universe).json()[0]["status"] == "recorded"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_classify_page_leads_to_signing_in_and_back(ended, universe, method):
+    page = reverse("classify", args=[universe.workflow.slug])
+
+    answer = getattr(ended, method)(page)
+
+    assert answer.url == f"{reverse('sign-in')}?next={page}"
+    assert "You have been signed out" in ended.get(answer.url).text
+
+
+def test_one_may_go_on_without_the_account(ended, universe):
+    page = reverse("classify", args=[universe.workflow.slug])
+
+    assert ended.post(reverse("sign-out"), {"next": page}).url == page
+    assert ended.get(page).status_code == 200
+
+
+def test_a_new_password_elsewhere_ends_the_session_as_time_does(client, universe):
+    sign_in(client, universe.volunteer_user, remember="on")
+    universe.volunteer_user.set_password("quite-another-galaxy")
+    universe.volunteer_user.save()
+
+    assert post_answer(client, universe).status_code == 403
+
+
+@pytest.mark.parametrize("address", ["/accounts/sign-out/", "/admin/logout/"])
+def test_who_signs_out_is_anyone_again(client, universe, address):
+    sign_in(client, universe.admin, remember="on")
+    client.post(address)
+
+    page = client.get(reverse("classify", args=[universe.workflow.slug]))
+
+    assert page.status_code == 200
+    assert "You have been signed out" not in client.get(reverse("sign-in")).text
+
+
+def test_who_deletes_the_account_is_anyone_again(client, universe):
+    sign_in(client, universe.volunteer_user, remember="on")
+    client.post(reverse("account-delete"), {"password": PASSWORD})
+
+    assert client.get(reverse("classify", args=[universe.workflow.slug])).status_code == 200
+
+
+@pytest.mark.parametrize(("ticks", "lasts"), [({"remember": "on"}, 365 * DAY), ({}, "")])
+def test_the_browser_knows_that_it_was_signed_in_as_long_as_it_shall(
+    client, universe, ticks, lasts
+):
+    cookie = sign_in(client, universe.expert, **ticks).cookies[SIGNED_IN]
+
+    assert cookie["max-age"] == lasts
+    assert cookie["httponly"]
