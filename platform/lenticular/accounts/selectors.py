@@ -46,6 +46,11 @@ def active_admins() -> QuerySet[User]:
     return User.objects.filter(Q(role=Role.ADMIN) | Q(is_superuser=True), is_active=True)
 
 
+def is_last_admin(*, user: User) -> bool:
+    """Tell whether nobody else may do everything."""
+    return list(active_admins()[:2]) == [user]
+
+
 def mail_addresses(user: User) -> list[tuple[str, bool]]:
     """Return the account's addresses, each with whether it is confirmed; the one in use first."""
     kept = EmailAddress.objects.filter(user=user).order_by("-primary", "-verified", "pk")

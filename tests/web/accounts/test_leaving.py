@@ -243,3 +243,36 @@ def test_sessions_know_their_account_and_anonymous_ones_have_none(client, zwicky
     anonymous.save()
 
     assert Session.objects.get(session_key=anonymous.session_key).account is None
+
+
+def test_an_admin_deletes_an_account_as_wholly_as_its_owner(client, zwicky, quiet_universe):
+    client.force_login(quiet_universe.admin)
+
+    client.post(reverse("admin:accounts_user_delete", args=[zwicky.pk]), {"post": "yes"})
+
+    assert not User.objects.filter(username=USERNAME).exists()
+    client.get(reverse("admin:index"))
+    after = everything_kept()
+    assert not [word for word in (USERNAME, ADDRESS) if word in after]
+    assert Classification.objects.count() == 5
+
+
+def test_the_admin_site_does_not_delete_the_last_admin(client_of, universe):
+    address = reverse("admin:accounts_user_delete", args=[universe.admin.pk])
+
+    page = client_of("admin").post(address, {"post": "yes"})
+
+    assert page.status_code == HTTPStatus.FORBIDDEN
+    assert User.objects.filter(pk=universe.admin.pk).exists()
+
+
+def test_the_admin_site_leaves_one_of_all_admins(client, universe):
+    give_role(user=universe.expert, role=Role.ADMIN)
+    client.force_login(universe.expert)
+    both = [universe.admin.pk, universe.expert.pk]
+    form = {"action": "delete_selected", "_selected_action": both, "post": "yes"}
+
+    page = client.post(reverse("admin:accounts_user_changelist"), form, follow=True)
+
+    assert "You are the only admin" in page.text
+    assert list(User.objects.filter(pk__in=both)) == [universe.expert]
