@@ -34,7 +34,8 @@ ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
-# An address that has an account signs up like any other; only a confirmed one signs in.
+# An address that has an account signs up like any other, so that nobody learns of it; mails
+# and sign-in go to whoever has confirmed it first.
 ACCOUNT_PREVENT_ENUMERATION = "strict"
 
 # Proxies before us that we trust to write down the address they saw.
