@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
 from lenticular.accounts.urls import account_urls
+from lenticular.accounts.views import SignOutView, admin_sign_in
 from lenticular.classify.services import merge_volunteers
 from lenticular.classify.urls import websocket_urlpatterns as home_sockets
 from lenticular.rounds.urls import websocket_urlpatterns as round_sockets
@@ -26,8 +26,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("lenticular.rounds.api_urls")),
     path("api/v1/", include("lenticular.releases.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
-    # One way to sign in, which also joins what the browser did before.
-    path("admin/login/", RedirectView.as_view(pattern_name="sign-in", query_string=True)),
+    # One way to sign in, which also joins what the browser did before, and one way out.
+    path("admin/login/", admin_sign_in),
+    path("admin/logout/", SignOutView.as_view()),
     path("admin/", admin.site.urls),
 ]
 if settings.LENTICULAR_SERVE_MEDIA:

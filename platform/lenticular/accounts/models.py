@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+
+from lenticular.accounts.names import LONGEST, name_key
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.backends.db import SessionStore
 
 
 class Role(models.TextChoices):
@@ -18,9 +25,30 @@ class Role(models.TextChoices):
 
 
 class User(AbstractUser):
-    """A person with an account."""
+    """A person with an account.
+
+    The keys tell names that look alike (see `lenticular.accounts.names`): a display name
+    has its own, and nobody else's.
+    """
 
     role = models.CharField(max_length=12, choices=Role, default=Role.VOLUNTEER)
+    display_name = models.CharField(max_length=LONGEST, blank=True)
+    display_key = models.CharField(max_length=255, unique=True, null=True, editable=False)  # noqa: DJ001  (no name, no key)
+    username_key = models.CharField(max_length=255, db_index=True, default="", editable=False)
+
+    def __str__(self) -> str:
+        return self.shown_name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the keys up with the names."""
+        self.username_key = name_key(self.username)
+        self.display_key = name_key(self.display_name) or None
+        super().save(*args, **kwargs)
+
+    @property
+    def shown_name(self) -> str:
+        """What others see."""
+        return self.display_name or self.username
 
     def has_role(self, *roles: Role) -> bool:
         """Tell whether the user has one of `roles`, or may do everything."""
@@ -60,4 +88,17 @@ class Volunteer(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return self.user.username if self.user else f"anonymous-{str(self.key)[:8]}"
+        return self.user.shown_name if self.user else f"anonymous-{str(self.key)[:8]}"
+
+
+class Session(AbstractBaseSession):
+    """A session that knows its account, so that it goes when the account does."""
+
+    account = models.BigIntegerField(null=True, db_index=True)
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        """Return the store that keeps these."""
+        from lenticular.accounts.sessions import SessionStore  # noqa: PLC0415  (as Django's own)
+
+        return SessionStore

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
-from lenticular.accounts.models import Role, User, Volunteer
+from lenticular.accounts.models import Role, Session, User, Volunteer
+from lenticular.accounts.names import BadNameError, clean_name, refuse_looks
+from lenticular.accounts.personal import personal_sections
+from lenticular.accounts.selectors import active_admins, is_name_taken
 from lenticular.common.errors import ConflictError, InvalidInputError
 
 
@@ -14,6 +20,18 @@ class AlreadyMergedError(ConflictError):
     """The volunteer belongs to another account."""
 
     kind = "already-merged"
+
+
+class NameTakenError(ConflictError):
+    """The name looks like somebody else's."""
+
+    kind = "name-taken"
+
+
+class LastAdminError(ConflictError):
+    """Nobody would be left to run the site."""
+
+    kind = "last-admin"
 
 
 @transaction.atomic
@@ -33,11 +51,18 @@ def create_user(
         validate_password(password, user)
         user.set_password(password)
         user.full_clean()
+        _refuse_taken(username)
     except ValidationError as error:
         reasons = " ".join(error.messages)
         raise InvalidInputError(f"account {username!r} can not be made: {reasons}") from error
     user.save()
     return user
+
+
+def _refuse_taken(username: str) -> None:
+    """Refuse a name that differs in case alone from another: one signs in by either."""
+    if User.objects.filter(username__iexact=username).exists():
+        raise ValidationError(_("A user with that username already exists."))
 
 
 def _set_role(user: User, role: str) -> None:
@@ -53,6 +78,69 @@ def give_role(*, user: User, role: str) -> User:
     _set_role(user, role)
     user.save(update_fields=["role", "is_staff", "is_superuser"])
     return user
+
+
+@transaction.atomic
+def change_display_name(*, user: User, display_name: str) -> User:
+    """Change what others see; "" goes back to the user name.
+
+    Raises
+    ------
+    BadNameError
+        For a name that can not be shown (see `lenticular.accounts.names`).
+    NameTakenError
+        For a name that looks like somebody else's.
+    """
+    name = clean_name(display_name)
+    if name and is_name_taken(name=name, by_another_than=user):
+        raise NameTakenError(_("Somebody is called that, or nearly so. Please choose another."))
+    user.display_name = name
+    try:
+        with transaction.atomic():
+            user.save(update_fields=["display_name", "display_key"])
+    except IntegrityError as error:
+        raise NameTakenError(_("Somebody has just taken that name.")) from error
+    return user
+
+
+def check_username(*, username: str) -> None:
+    """Refuse what may not be signed up as, because others see it; taken names are Django's part.
+
+    Raises
+    ------
+    BadNameError
+        For a mail address, or what looks like a role.
+    NameTakenError
+        For a name that looks like somebody else's.
+    """
+    if "@" in username:
+        raise BadNameError(_("Please choose a name without @: others may see it."))
+    refuse_looks(username)
+    if is_name_taken(name=username):
+        raise NameTakenError(_("Somebody is called that, or nearly so. Please choose another."))
+
+
+@transaction.atomic
+def delete_account(*, user: User) -> None:
+    """Delete the account and all that names the person; the votes stay, and are nobody's.
+
+    Raises
+    ------
+    LastAdminError
+        For the only admin: somebody must be able to run the site.
+    """
+    admins = list(active_admins().select_for_update())
+    if admins == [user]:
+        raise LastAdminError(
+            _("You are the only admin. Make somebody else an admin first, then delete the account.")
+        )
+    for section in personal_sections():
+        if section.erase is not None:
+            section.erase(user)
+    Session.objects.filter(account=user.pk).delete()
+    users = ContentType.objects.get_for_model(User)
+    LogEntry.objects.filter(content_type=users, object_id=str(user.pk)).delete()
+    user.delete()
 
 
 def volunteer_of(*, user: User) -> Volunteer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.selectors import canonical
 from lenticular.accounts.services import create_anonymous_volunteer, volunteer_of
+from lenticular.common.errors import ForbiddenError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
 COOKIE = "volunteer"
 COOKIE_SALT = "lenticular.volunteer"
 COOKIE_SECONDS = 365 * 24 * 3600
+SIGNED_IN = "signed_in"
+"""The cookie by which a browser knows that it was signed in, once its session has ended."""
+
+
+class SignedOutError(ForbiddenError):
+    """The session has ended by itself; what the account did waits until it signs in again."""
+
+    kind = "signed-out"
+    title = "This browser was signed out"
 
 
 def known_volunteer(request: HttpRequest) -> Volunteer | None:
@@ -29,8 +40,41 @@ def known_volunteer(request: HttpRequest) -> Volunteer | None:
 
 
 def volunteer_for_request(request: HttpRequest) -> Volunteer:
-    """Return who is asking; a new browser becomes a volunteer (see `remember_volunteer`)."""
-    return known_volunteer(request) or create_anonymous_volunteer()
+    """Return who is asking; a new browser becomes a volunteer (see `remember_volunteer`).
+
+    Raises
+    ------
+    SignedOutError
+        For a browser whose session has ended by itself: as somebody new it would lose the
+        answers that it has not sent yet.
+    """
+    known = known_volunteer(request)
+    if known is None and was_signed_out(request):
+        raise SignedOutError("this browser was signed out; sign in again, or sign out for good")
+    return known or create_anonymous_volunteer()
+
+
+def was_signed_out(request: HttpRequest) -> bool:
+    """Tell whether a session has ended here without anybody having signed out."""
+    return bool(request.COOKIES.get(SIGNED_IN)) and not isinstance(request.user, User)
+
+
+def remember_signing_in(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Have the browser know that it is signed in, for longer than the session lasts."""
+    ends_with_browser = request.session.get_expire_at_browser_close()
+    response.set_cookie(
+        SIGNED_IN,
+        "yes",
+        max_age=None if ends_with_browser else COOKIE_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+
+
+def forget_signing_in(response: HttpResponseBase) -> None:
+    """Have the browser be anyone's again, after somebody has signed out."""
+    response.delete_cookie(SIGNED_IN, samesite="Lax")
 
 
 def cookie_volunteer(request: HttpRequest) -> Volunteer | None:
@@ -64,3 +108,21 @@ def remember_volunteer(
 def forget_volunteer(response: HttpResponseBase) -> None:
     """Have the browser drop its cookie, once an account has taken over."""
     response.delete_cookie(COOKIE, samesite="Lax")
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address of whoever asks, as the nearest proxy that we trust wrote it down.
+
+    Each of the LENTICULAR_PROXY_COUNT trusted proxies appends the address that it saw to
+    X-Forwarded-For; what stands before those is the client's own word and is not read. A
+    request that came by fewer proxies, or whose entry is no address, is its peer's.
+    """
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    trusted: int = settings.LENTICULAR_PROXY_COUNT
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    if not 0 < trusted <= len(forwarded):
+        return peer
+    try:
+        return str(ip_address(forwarded[-trusted].strip()))
+    except ValueError:
+        return peer

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Coalesce
 
+from lenticular.accounts.selectors import identities_of
 from lenticular.classifications.models import Classification, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from uuid import UUID
 
-    from lenticular.accounts.models import Volunteer
+    from lenticular.accounts.models import User, Volunteer
     from lenticular.workflows.models import Workflow, WorkflowVersion
 
 
@@ -104,6 +105,24 @@ def classifications_of(*, volunteer_ids: Collection[int]) -> QuerySet[Classifica
     """Return what these volunteers, all one person, have classified, the latest first."""
     found = Classification.objects.filter(volunteer__in=volunteer_ids)
     return found.select_related("subject", "workflow", "version").order_by("-id")
+
+
+def records_of(user: User) -> Iterator[dict[str, Any]]:
+    """Yield what the person has classified, the earliest first, for the person to keep."""
+    found = classifications_of(volunteer_ids=identities_of(user)).order_by("id")
+    for each in found.iterator(chunk_size=1000):
+        yield {
+            "uuid": each.uuid,
+            "workflow": each.workflow.slug,
+            "version": each.version.number,
+            "subject": each.subject.external_id,
+            "subject_id": each.subject_id,
+            "annotations": each.annotations,
+            "kind": each.kind,
+            "started_at": each.started_at,
+            "created_at": each.created_at,
+            "metadata": each.metadata,
+        }
 
 
 def last_classification_id(*, workflow: Workflow) -> int:

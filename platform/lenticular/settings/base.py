@@ -10,6 +10,8 @@ import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 
 from lenticular.settings import environment
+from lenticular.settings.accounts import *  # noqa: F403
+from lenticular.settings.accounts import LENTICULAR_PROXY_COUNT
 
 # Lets ModelAdmin[Model] and the like be written at run time as the type checker reads them.
 django_stubs_ext.monkeypatch()
@@ -31,6 +33,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    # Not "allauth" itself: its templates are not ours, and none shall be served.
+    "allauth.account",
     "rest_framework",
     "rest_framework.authtoken",
     "drf_spectacular",
@@ -59,6 +63,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "lenticular.accounts.middleware.keep_signed_in",
+    "lenticular.accounts.middleware.return_to_page",
+    "lenticular.accounts.middleware.SignInAgain",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -105,18 +113,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_USER_MODEL = "accounts.User"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
-    },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "home"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hant", "繁體中文"), ("zh-hans", "简体中文")]
@@ -195,6 +191,7 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.AnonRateThrottle",
         "rest_framework.throttling.UserRateThrottle",
     ],
+    "NUM_PROXIES": LENTICULAR_PROXY_COUNT,
     "DEFAULT_THROTTLE_RATES": {
         "anon": environment.text("LENTICULAR_THROTTLE_ANONYMOUS", "600/min"),
         "user": environment.text("LENTICULAR_THROTTLE_USER", "1200/min"),

@@ -7,7 +7,10 @@ check ``lenticular.E001`` reports it with a hint before anything starts.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
 
 PROBLEMS: list[tuple[str, str]] = []
 
@@ -49,3 +52,61 @@ def words(name: str, default: str = "") -> list[str]:
 def folder(name: str, default: Path) -> Path:
     """Return the variable as an absolute path."""
     return Path(text(name, str(default))).expanduser().resolve()
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where mails go: Django's backend, and the server where there is one."""
+
+    backend: str = "django.core.mail.backends.console.EmailBackend"
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+
+
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+def mail_server(name: str, default: str) -> MailServer:
+    """Return the variable as a mail server; `console:` writes the mails to the log."""
+    value = text(name, default)
+    url = urlsplit(value)
+    if value == "console:":
+        return MailServer()
+    if url.scheme not in _MAIL_PORTS or not url.hostname or (port := _port(url)) is None:
+        # The value may hold a password: it is not repeated.
+        rule = f"{name} must be the address of a mail server, is of the kind {url.scheme!r}"
+        hint = "Set smtp+tls://USER:PASSWORD@HOST:587, smtps://, smtp://, or console: for the log."
+        PROBLEMS.append((rule, f"{hint} Write special characters of the password as %XX."))
+        return MailServer()
+    return MailServer(
+        backend="django.core.mail.backends.smtp.EmailBackend",
+        host=url.hostname,
+        port=port,
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        starttls=url.scheme == "smtp+tls",
+        tls=url.scheme == "smtps",
+    )
+
+
+def _port(url: SplitResult) -> int | None:
+    try:
+        return url.port or _MAIL_PORTS[url.scheme]
+    except ValueError:
+        return None
+
+
+def sender(name: str, default: str) -> str:
+    """Return the variable as whom mails are from: an address, with or without a name."""
+    value = text(name, default)
+    local, _, domain = parseaddr(value)[1].partition("@")
+    if local and domain and "@" not in domain and value.isprintable():
+        return value
+    PROBLEMS.append(
+        (f"{name} must be a mail address, is {value!r}", "Set it to Name <mail@example.org>.")
+    )
+    return default

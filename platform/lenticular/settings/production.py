@@ -25,6 +25,12 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
             "Set it to postgres://USER:PASSWORD@HOST:5432/NAME.",
         )
     )
+for name, example in (
+    ("LENTICULAR_EMAIL_URL", "smtp+tls://USER:PASSWORD@HOST:587, or to console: to log mails"),
+    ("LENTICULAR_EMAIL_FROM", "Lenticular <mail@example.org>"),
+):
+    if not environment.text(name):
+        environment.PROBLEMS.append((f"{name} must be set in production", f"Set it to {example}."))
 
 STORAGES["staticfiles"] = {
     "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",

@@ -25,3 +25,5 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 LENTICULAR_SERVE_MEDIA = True
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {"anon": None, "user": None}
+# Every test comes from one address; the tests of the limits turn them on.
+ACCOUNT_RATE_LIMITS = False  # type: ignore[assignment]  # allauth's word for none
