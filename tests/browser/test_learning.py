@@ -89,7 +89,11 @@ def test_no_key_answers_the_question_behind_the_tutorial(open_page):
 def test_who_has_begun_to_answer_is_not_interrupted(open_page):
     page = open_page("/", first_visit=True)
     held = []
-    page.route("**/tutorial/", lambda route: held.append(route))
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/tutorial/", hold)
     page.goto(PAGE)
     expect(page.locator("#progress")).not_to_be_empty()
     page.keyboard.press("1")
@@ -110,7 +114,7 @@ def test_a_volunteer_who_has_classified_is_not_taught_again(open_page, sign_in, 
     page.keyboard.press("Escape")
     for key in ("1", "1", "1"):
         page.keyboard.press(key)
-    expect(page.locator("#outbox-state")).to_have_text("All sent")
+    expect(page.locator("#echo")).to_be_visible()
     page.evaluate("localStorage.removeItem('lenticular.tutorial.drawn')")
     page.reload()
     page.wait_for_load_state("networkidle")
@@ -196,7 +200,7 @@ def test_help_without_a_network_leaves_the_link(open_page):
 
 def test_help_without_javascript(open_page):
     page = open_page(PAGE, java_script_enabled=False)
-    page.get_by_label("Smooth", exact=True).check()
+    page.get_by_role("radio", name="Smooth").check()
     page.get_by_role("button", name="Next").click()
     page.locator("#help summary").click()
     with page.context.expect_page() as opened:

@@ -1,6 +1,7 @@
 """Guides and tutorials: ours, an operator's own, and what is wrong with a malformed one."""
 
 import json
+import re
 from copy import deepcopy
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -293,3 +294,10 @@ def test_the_command_says_that_a_file_is_absent(workflow, tmp_path):
 def test_the_command_wants_something_to_publish(workflow):
     with pytest.raises(CommandError, match="give --guide, --tutorial or both"):
         call_command("teach", "shapes")
+
+
+def test_the_documented_files_are_a_guide_and_a_tutorial():
+    text = (Path(settings.ROOT) / "docs" / "how-to" / "teach.md").read_text("utf-8")
+    guide, tutorial = re.findall(r"^    \{\n.*?^    \}\n", text, re.MULTILINE | re.DOTALL)
+    assert ("bar", "strong") in read_guide(json.loads(guide)).entries
+    assert read_tutorial(json.loads(tutorial))[0].title["en"] == "Look for a bar"
