@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlcore.simulate import components
-from mlcore.simulate.anatomy import DUST_DEPTH, HOT_STARS, YOUNG_STARS, Bands, paint
+from mlcore.simulate.anatomy import HOT_STARS, YOUNG_STARS, Bands, paint
 
 if TYPE_CHECKING:
     from mlcore.simulate.components import Grid
 
 # Oxygen lit up by a quasar shines in the green band, as Hanny's Voorwerp does in SDSS g.
 GLOWING_GAS = np.array([0.45, 1.1, 1.0], dtype=np.float32)
+# Thick dust takes all colours nearly alike.
+THICK_DUST = np.array([0.85, 1.0, 1.1], dtype=np.float32)
 
 
 def lens_arcs(light: Bands, grid: Grid, *, radius: float, seed: int) -> Bands:
@@ -80,4 +82,4 @@ def dust_lane(light: Bands, grid: Grid, *, angle: float, width: float, depth: fl
     """
     along, across = components.rotate(grid.x, grid.y, angle)
     lane = depth * np.exp(-((across / width) ** 2) - (along / (12 * width)) ** 2)
-    return np.asarray(light * np.exp(-paint(lane.astype(np.float32), DUST_DEPTH)), np.float32)
+    return np.asarray(light * np.exp(-paint(lane.astype(np.float32), THICK_DUST)), np.float32)
