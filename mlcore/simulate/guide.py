@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from mlcore.errors import InvalidInputError
 from mlcore.simulate.anatomy import HOT_STARS
 from mlcore.simulate.galaxies import ARTIFACT, DISK, SMOOTH, GalaxyTruth
 from mlcore.simulate.rarities import (
@@ -206,14 +205,6 @@ _EXAMPLES: dict[str, Example] = {
 EXAMPLES: Mapping[str, Example] = MappingProxyType(_EXAMPLES)
 
 
-def example(name: str) -> Example:
-    """Return one example; raises InvalidInputError for a name that is not in `EXAMPLES`."""
-    found = EXAMPLES.get(name)
-    if found is None:
-        raise InvalidInputError(f"name must be an example of the guide, is {name!r}")
-    return found
-
-
 def write_examples(folder: Path) -> None:
     """Write every example as ``NAME.webp`` into `folder`, made where it is absent."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -223,4 +214,6 @@ def write_examples(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_examples(Path(sys.argv[1]))
+    parser = ArgumentParser(description="Draw the field guide's examples.")
+    parser.add_argument("folder", type=Path)
+    write_examples(parser.parse_args().folder)

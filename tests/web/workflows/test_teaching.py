@@ -257,6 +257,22 @@ def test_an_image_that_can_not_be_used_is_refused_by_its_key(workflow, tmp_path,
     assert not Guide.objects.exists()
 
 
+@pytest.mark.parametrize("kind", ["guide", "tutorial"])
+def test_the_admin_site_shows_what_was_published_and_changes_nothing(client_of, universe, kind):
+    publish, document = {
+        "guide": (publish_guide, GUIDE),
+        "tutorial": (publish_tutorial, TUTORIAL),
+    }[kind]
+    published = publish(workflow=universe.workflow, document=document, folder=NOWHERE)
+    address = f"/admin/workflows/{kind}/"
+    assert client_of(None).get(address).status_code == 302
+    assert client_of("volunteer").get(address).status_code == 302
+    admin = client_of("admin")
+    assert f"{address}{published.pk}/change/" in admin.get(address).content.decode()
+    assert admin.get(f"{address}{published.pk}/change/").status_code == 200
+    assert admin.get(f"{address}add/").status_code == 403
+
+
 def write(folder, name, document):
     path = folder / name
     path.write_text(document if isinstance(document, str) else json.dumps(document))
