@@ -112,6 +112,7 @@ def test_a_volunteer_who_has_classified_is_not_taught_again(open_page, sign_in, 
     page.goto(PAGE)
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     for key in ("1", "1", "1"):
         page.keyboard.press(key)
     expect(page.locator("#echo")).to_be_visible()
