@@ -20,6 +20,8 @@ from mlcore.simulate.galaxies import RENDER_STREAM, GalaxyTruth, stream
 from mlcore.simulate.surroundings import artifact_light, field_light
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 MIN_SIZE, MAX_SIZE = 16, 1024
@@ -30,15 +32,19 @@ _ELECTRONS_PER_NANOMAGGY = 900.0
 _CAMERA_SCALE = 0.3  # arcsec per pixel
 
 
-def render(truth: GalaxyTruth, size: int = 128) -> NDArray[np.uint8]:
+def render(
+    truth: GalaxyTruth, size: int = 128, *, alter: Callable[[Bands, Grid], Bands] | None = None
+) -> NDArray[np.uint8]:
     """Draw a galaxy as the site shows it.
 
     Parameters
     ----------
     truth
-        The galaxy; the image depends on nothing else but the size.
+        The galaxy; the image depends on nothing else but the size and `alter`.
     size
         Side of the image, pixels, from 16 to 1024.
+    alter
+        Returns the scene's light changed, before blur and noise; None leaves it.
 
     Returns
     -------
@@ -53,17 +59,24 @@ def render(truth: GalaxyTruth, size: int = 128) -> NDArray[np.uint8]:
         raise InvalidInputError(f"size must be from {MIN_SIZE} to {MAX_SIZE}, is {size}")
     rng = stream(truth.seed, truth.index, RENDER_STREAM)
     grid = Grid.cover(truth.field_of_view, size)
-    light = _scene(truth, grid, rng)
+    light = _scene(truth, grid, rng, alter)
     light = _noisy(light, truth, grid.scale, rng)
     picture = _stretch(light)
     # Drawn clockwise always: the other sense is the mirror image, exactly.
     return picture if truth.clockwise else np.ascontiguousarray(picture[:, ::-1])
 
 
-def _scene(truth: GalaxyTruth, grid: Grid, rng: np.random.Generator) -> Bands:
+def _scene(
+    truth: GalaxyTruth,
+    grid: Grid,
+    rng: np.random.Generator,
+    alter: Callable[[Bands, Grid], Bands] | None,
+) -> Bands:
     light = field_light(grid, rng)
     if truth.artifact not in _EMPTY:
         light += galaxy_light(truth, grid, rng)
+    if alter is not None:
+        light = alter(light, grid)
     light = _blur(light, truth.seeing / grid.scale)
     light += artifact_light(truth.artifact, grid, rng)
     inner = slice(grid.margin, grid.side - grid.margin)

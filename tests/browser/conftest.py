@@ -22,6 +22,7 @@ QUIET = (
     "--disable-sync",
 )
 PATIENCE_MS = 20_000
+TUTORIAL_SEEN = "try { localStorage.setItem('lenticular.tutorial.drawn', 'seen') } catch {}"
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 830}
 
@@ -65,14 +66,19 @@ def sky(request, transactional_db):
 
 @pytest.fixture
 def open_page(chromium, live_server, sky):
-    """Return a function that opens a page in a browser of its own; a script's error fails."""
+    """Return a function that opens a page in a browser of its own; a script's error fails.
+
+    With `first_visit`, the browser has not seen the tutorial yet.
+    """
     contexts, errors = [], []
 
-    def open_(address="/", **options):
+    def open_(address="/", *, first_visit=False, **options):
         options = {"viewport": DESKTOP, "color_scheme": "dark", **options}
         context = chromium.new_context(base_url=live_server.url, **options)
         contexts.append(context)
         context.set_default_timeout(10_000)
+        if not first_visit:
+            context.add_init_script(TUTORIAL_SEEN)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: _note(errors, message))

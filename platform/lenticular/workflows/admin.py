@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 
 from lenticular.common.admin import ReadOnlyAdmin
-from lenticular.workflows.models import Workflow, WorkflowVersion
+from lenticular.workflows.models import Guide, Tutorial, Workflow, WorkflowVersion
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -44,4 +44,12 @@ class WorkflowVersionAdmin(ReadOnlyAdmin[WorkflowVersion]):
     """Trees as they were asked."""
 
     list_display = ("workflow", "number", "created_at", "checksum")
+    list_select_related = ("workflow",)
+
+
+@admin.register(Guide, Tutorial)
+class TeachingAdmin(ReadOnlyAdmin[Guide | Tutorial]):
+    """Guides and tutorials as they were published."""
+
+    list_display = ("workflow", "number", "created_at")
     list_select_related = ("workflow",)

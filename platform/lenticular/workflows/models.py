@@ -81,6 +81,37 @@ class WorkflowVersion(models.Model):
         raise ConflictError(f"workflow versions are never deleted, {self} is stored")
 
 
+class TeachingMaterial(models.Model):
+    """What an operator teaches volunteers with; the highest number is in force.
+
+    `document` is as `lenticular.workflows.teaching` reads it, its images stored.
+    """
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="%(class)ss")
+    number = models.PositiveIntegerField()
+    document = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workflow", "number"], name="one_%(class)s_of_each_number"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.number} of {self.workflow}"
+
+
+class Guide(TeachingMaterial):
+    """A workflow's own field guide."""
+
+
+class Tutorial(TeachingMaterial):
+    """A workflow's own tutorial."""
+
+
 class _Raw:
     """Carries a tree's JSON past lru_cache, equal to every other: the checksum is the key."""
 
