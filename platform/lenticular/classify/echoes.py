@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from lenticular.consensus.company import most_debated
 from lenticular.consensus.selectors import tally_of
 from lenticular.selection.selectors import entry_of
 
@@ -28,28 +29,6 @@ class Echo:
     url: str
 
 
-@dataclass(frozen=True)
-class _Company:
-    """One question of the path: the answer, and how the others answered."""
-
-    question: str
-    answer: str
-    others: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.others.values())
-
-    @property
-    def agree(self) -> int:
-        return self.others.get(self.answer, 0)
-
-    @property
-    def unity(self) -> float:
-        """How far the others agree with each other: the largest answer's share."""
-        return max(self.others.values()) / self.total
-
-
 def echo_of(classification: Classification) -> Echo:
     """Return the line for a classification that its volunteer has just made."""
     parts = [_people(classification), _machine(classification)]
@@ -58,7 +37,8 @@ def echo_of(classification: Classification) -> Echo:
 
 
 def _people(classification: Classification) -> str:
-    company = _most_debated(classification)
+    tally = tally_of(version=classification.version, subject_id=classification.subject_id)
+    company = most_debated(classification, tally.counts if tally else {})
     if company is None:
         return _("You are the first to look at this galaxy.")
     answer = _spoken(classification.version.tree, company.question, company.answer)
@@ -71,26 +51,6 @@ def _people(classification: Classification) -> str:
         company.total,
     )
     return words % {"answer": answer, "agree": company.agree, "others": company.total}
-
-
-def _most_debated(classification: Classification) -> _Company | None:
-    """Return the question of the path on which the others are the most divided."""
-    tally = tally_of(version=classification.version, subject_id=classification.subject_id)
-    counts = tally.counts if tally else {}
-    companies = [
-        _company(classification.version.tree, counts, question, answer)
-        for question, answer in classification.annotations
-    ]
-    met = [company for company in companies if company.total > 0]
-    return min(met, key=lambda company: (company.unity, -company.total), default=None)
-
-
-def _company(tree: DecisionTree, counts: dict[str, int], question: str, answer: str) -> _Company:
-    others = {
-        each.slug: counts.get(f"{question}_{each.slug}", 0)
-        for each in tree.question(question).answers
-    }
-    return _Company(question, answer, {**others, answer: max(0, others[answer] - 1)})
 
 
 def _machine(classification: Classification) -> str:

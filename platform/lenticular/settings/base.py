@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "lenticular.consensus",
     "lenticular.selection",
     "lenticular.rounds",
+    "lenticular.community",
     "lenticular.classify",
     "lenticular.review",
     "lenticular.releases",
