@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from lenticular.accounts.models import Volunteer
-    from lenticular.community.models import Collection
+    from lenticular.community.models import Collection, CollectionMember
 
 PER_PAGE = 48
 LISTED_PER_PAGE = 24
@@ -177,7 +177,8 @@ def _form(request: HttpRequest, problem: LenticularError | None) -> dict[str, An
 
 
 def _card(collection: Collection) -> dict[str, Any]:
-    covers = [image_urls(each.subject).get("page", "") for each in collection.covers]
+    first: list[CollectionMember] = getattr(collection, "covers", [])
+    covers = [image_urls(each.subject).get("page", "") for each in first]
     return {"collection": collection, "owner": name_of(collection.owner), "covers": covers}
 
 

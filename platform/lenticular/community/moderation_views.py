@@ -80,7 +80,11 @@ def moderation_record(request: HttpRequest) -> HttpResponse:
             for each in selectors.suspensions()
         ],
         "acts": [
-            {"act": each, "what": names[each.act], "about": _about(each.volunteer)}
+            {
+                "act": each,
+                "what": names[each.act],
+                "about": each.volunteer and name_of(each.volunteer),
+            }
             for each in selectors.latest_acts(limit=ACTS_SHOWN)
         ],
         "reason_length": REASON_LENGTH,
@@ -131,10 +135,6 @@ def act_names() -> dict[str, str]:
         Act.SUSPEND: _("Account suspended"),
         Act.LIFT: _("Suspension lifted"),
     }
-
-
-def _about(volunteer: object) -> str:
-    return name_of(volunteer) if isinstance(volunteer, selectors.Volunteer) else ""
 
 
 def _card(comment: Comment, suspended: set[int]) -> dict[str, Any]:

@@ -74,7 +74,8 @@ def collections_of(*, volunteer: Volunteer | None) -> QuerySet[Collection]:
 
 def listed_collections() -> QuerySet[Collection]:
     """Return the collections that are listed publicly and not empty, the latest first."""
-    return _shown(Collection.objects.filter(is_listed=True)).filter(size__gt=0).order_by("-id")
+    filled = CollectionMember.objects.filter(collection=OuterRef("pk"))
+    return _shown(Collection.objects.filter(Exists(filled), is_listed=True)).order_by("-id")
 
 
 def get_collection(*, token: str) -> Collection:
@@ -147,14 +148,14 @@ def comments_to_moderate(*, show: str) -> QuerySet[Comment]:
         ``reported``: with open reports, the most reported first. ``hidden``: by a moderator.
         ``all``: every one that is not removed. The latest first otherwise.
     """
-    found = Comment.objects.exclude(state=CommentState.REMOVED)
-    counted = found.annotate(
-        open_reports=Count("reports", filter=Q(reports__is_open=True))
-    ).prefetch_related(
-        Prefetch("reports", _people(CommentReport.objects.order_by("-is_open", "id"))),
-        Prefetch("acts", ModerationAct.objects.select_related("moderator").order_by("-id")),
+    counted = (
+        _with_author(Comment.objects.exclude(state=CommentState.REMOVED))
+        .annotate(open_reports=Count("reports", filter=Q(reports__is_open=True)))
+        .prefetch_related(
+            Prefetch("reports", _people(CommentReport.objects.order_by("-is_open", "id"))),
+            Prefetch("acts", ModerationAct.objects.select_related("moderator").order_by("-id")),
+        )
     )
-    counted = _with_author(counted)
     if show == "reported":
         reported = counted.filter(Q(open_reports__gt=0) | Q(state=CommentState.HELD))
         return reported.order_by("-open_reports", "-id")

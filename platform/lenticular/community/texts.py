@@ -7,6 +7,7 @@ direction, which can make a name swallow the words around it).
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
 from lenticular.community.errors import EmptyTextError, TooLongTextError
 
@@ -34,19 +35,8 @@ def clean_name(text: str, *, what: str, limit: int) -> str:
     return _checked(" ".join(_visible(text, "NFKC").split()), what, limit)
 
 
-def clean_text(text: str, *, what: str, limit: int, form: str = "NFC") -> str:
-    """Return a text of several lines, as it was typed but for what can not be seen.
-
-    Parameters
-    ----------
-    text
-        As it came.
-    what
-        What to call it where it breaks a rule.
-    limit
-        How many characters are allowed.
-    form
-        Unicode's normal form: ``NFC`` keeps what was typed, ``NFKC`` makes lookalikes equal.
+def clean_text(text: str, *, what: str, limit: int) -> str:
+    """Return a text of several lines, as it was typed (NFC) but for what can not be seen.
 
     Raises
     ------
@@ -56,7 +46,7 @@ def clean_text(text: str, *, what: str, limit: int, form: str = "NFC") -> str:
         For more than `limit` characters.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = _visible(lines, form, keep=JOINERS | {"\n", "\t"})
+    kept = _visible(lines, "NFC", keep=JOINERS | {"\n", "\t"})
     return _checked("\n".join(line.rstrip() for line in kept.split("\n")).strip(), what, limit)
 
 
@@ -66,7 +56,7 @@ def clean_optional(text: str, *, what: str, limit: int) -> str:
     return _checked(kept, what, limit) if kept else ""
 
 
-def _visible(text: str, form: str, keep: frozenset[str] = frozenset()) -> str:
+def _visible(text: str, form: Literal["NFC", "NFKC"], keep: frozenset[str] = frozenset()) -> str:
     # Spaces of every kind, the line's ends too, are spaces in names, unless kept.
     seen = (
         each if each in keep else " " if each.isspace() else _unless_unseen(each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.http import Http404
 from django.shortcuts import render
@@ -17,6 +18,8 @@ from lenticular.subjects.selectors import get_subject, image_urls
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+    from lenticular.workflows.models import Workflow
 
 HISTORY_PAGE = 20
 FAVOURITES_PAGE = 48
@@ -43,10 +46,17 @@ def history_page(request: HttpRequest) -> HttpResponse:
         "workflows": workflows,
         "chosen": chosen,
         "favourites": favourites,
+        "query": urlencode(_choice(chosen, favourites)),
         "following": following,
         "is_later": before is not None,
     }
     return render(request, "community/history.html", context)
+
+
+def _choice(chosen: Workflow | None, favourites: bool) -> dict[str, str]:
+    """Return what keeps the reader's choice from page to page."""
+    workflow = {"workflow": chosen.slug} if chosen else {}
+    return {**workflow, "favourites": "yes"} if favourites else workflow
 
 
 @require_safe
