@@ -28,11 +28,13 @@ OWN_KINDS = (Kind.VOTE, Kind.PRACTICE)
 
 @dataclass(frozen=True)
 class OthersAnswer:
-    """One answer: how many others gave it, and whether the reader did."""
+    """One answer: how many others gave it, whether the reader did, its part of the bar (%)."""
 
     text: str
     votes: int
     is_own: bool
+    start: float
+    width: float
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,6 @@ class Others:
     total: int
     agree: int
     answers: list[OthersAnswer]
-
-    @property
-    def percent(self) -> int:
-        """Share of the others who agree with the reader, in percent."""
-        return round(100 * self.agree / self.total)
 
 
 @dataclass(frozen=True)
@@ -148,8 +145,11 @@ def _others(classification: Classification, counts: dict[str, int]) -> Others | 
 def _spoken(classification: Classification, company: Company) -> Others:
     question = classification.version.tree.question(company.question)
     language = get_language() or "en"
-    answers = [
-        OthersAnswer(each.text(language), company.others[each.slug], each.slug == company.answer)
-        for each in question.answers
-    ]
+    answers: list[OthersAnswer] = []
+    start = 0.0
+    for each in question.answers:
+        votes = company.others[each.slug]
+        width, is_own = 100 * votes / company.total, each.slug == company.answer
+        answers.append(OthersAnswer(each.text(language), votes, is_own, start, width))
+        start += width
     return Others(question.text(language), company.total, company.agree, answers)

@@ -51,8 +51,7 @@ def moderators_only(view: View) -> View:
 @require_safe
 def moderation_page(request: HttpRequest) -> HttpResponse:
     """Show comments, those with open reports first."""
-    tabs = {"reported": _("Reported"), "hidden": _("Hidden"), "all": _("All comments")}
-    asked = request.GET.get("show", "")
+    tabs, asked = _tabs(), request.GET.get("show", "")
     show = asked if asked in tabs else "reported"
     found = selectors.comments_to_moderate(show=show)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
@@ -75,6 +74,7 @@ def moderation_record(request: HttpRequest) -> HttpResponse:
     """Show who may not comment, and what moderators did."""
     names = act_names()
     context = {
+        "tabs": _tabs().items(),
         "suspensions": [
             {"suspension": each, "name": name_of(each.volunteer)}
             for each in selectors.suspensions()
@@ -124,6 +124,10 @@ def _do(request: HttpRequest, service: Callable[..., object], **what: object) ->
     else:
         messages.success(request, _("Done, and recorded."))
     return back(request, reverse("moderation"))
+
+
+def _tabs() -> dict[str, str]:
+    return {"reported": _("Reported"), "hidden": _("Hidden"), "all": _("All comments")}
 
 
 def act_names() -> dict[str, str]:
