@@ -113,3 +113,52 @@ def test_the_moderation_pages_fit_every_screen(open_page, sign_in, town, scheme)
         for screen, size in SCREENS.items():
             page.set_viewport_size(size)
             look(page, f"{name.replace('/', '-')}-{screen}-{scheme}")
+
+
+def test_everything_works_without_javascript(open_page, sign_in, town):
+    page = open_page("/", java_script_enabled=False)
+    sign_in(page, town.volunteer)
+    page.goto(f"/galaxies/{town.subjects[5].pk}/")
+    heart = page.get_by_role("button", name="Favourite")
+    expect(heart).to_have_attribute("aria-pressed", "false")
+    heart.click()
+    expect(heart).to_have_attribute("aria-pressed", "true")
+    page.get_by_text("Add to a collection").click()
+    page.get_by_label("or a new one").fill("Discs seen from the side")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("status")).to_contain_text("Discs seen from the side")
+    page.get_by_label("Your comment").fill(ATTACK)
+    page.get_by_role("button", name="Post").click()
+    expect(page.locator(".typed")).to_contain_text("<script>alert(1)</script>")
+    expect(page.get_by_role("link", name="https://example.org/a?b=1&c=2")).to_be_visible()
+    page.get_by_role("link", name="My 6 galaxies").click()
+    page.get_by_label("Favourites only").check()
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".history > li")).to_have_count(6)
+
+
+def test_the_keyboard_reaches_the_heart_and_the_comment(open_page, sign_in, town):
+    page = open_page("/")
+    sign_in(page, town.volunteer)
+    page.goto(f"/galaxies/{town.subjects[5].pk}/")
+    heart = page.get_by_role("button", name="Favourite")
+    heart.focus()
+    page.keyboard.press("Enter")
+    expect(heart).to_have_attribute("aria-pressed", "true")
+    page.get_by_text("Add to a collection").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("One of mine")).to_be_visible()
+    page.get_by_label("Your comment").focus()
+    page.keyboard.type("A thin disk")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".typed")).to_have_text("A thin disk")
+
+
+def test_a_link_is_shared_with_somebody_without_an_account(open_page, town):
+    page = open_page(town.listed.get_absolute_url(), viewport=PHONE)
+    expect(page.locator(".galaxies > li")).to_have_count(7)
+    page.locator(".galaxies a").first.click()
+    expect(page.get_by_text("once you have classified it yourself").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Comments")).to_have_count(0)
+    look(page, "galaxy-stranger")
