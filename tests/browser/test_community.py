@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from lenticular.accounts.services import create_user, volunteer_of
 from lenticular.classify.services import record_classification
