@@ -65,6 +65,10 @@ def town(sky):
     services.report_comment(
         comment_id=comments[1].pk, reporter=people[0], reason="spam", note="A strange address"
     )
+    own_comment = services.post_comment(
+        author=sky.volunteer, subject_id=hero.pk, text="The bar is faint, but it is there."
+    )
+    sky.comments = (comments[0], own_comment)
     sky.people, sky.hero, sky.second, sky.own, sky.listed = people, hero, second, own, listed
     return sky
 
@@ -77,6 +81,8 @@ def addresses(town):
         "collection": town.own.get_absolute_url(),
         "change": f"{town.own.get_absolute_url()}change/",
         "galaxy": f"/galaxies/{town.hero.pk}/",
+        "report": f"/comments/{town.comments[0].pk}/report/",
+        "comment": f"/comments/{town.comments[1].pk}/change/",
     }
 
 
