@@ -3,6 +3,7 @@
 import pytest
 
 from lenticular.accounts.services import volunteer_of
+from lenticular.community import services
 from lenticular.community.models import CommentState, ModerationAct, Suspension
 from tests.web.community.test_comments import report, say
 
@@ -98,3 +99,20 @@ def test_an_account_is_suspended_and_may_comment_again(client_of, town, comment)
     assert Suspension.objects.count() == 0
     record = client.get("/moderation/record/").content.decode()
     assert "Suspension lifted: <bdi>vera</bdi>" in record
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["favourite", "collection", "comment", "commentreport", "suspension", "moderationact"],
+)
+def test_the_admin_site_reads_and_changes_nothing(client_of, town, comment, model):
+    client = client_of("admin")
+    services.set_favourite(
+        volunteer=town.universe.anonymous, subject_id=town.other.pk, favourite=True
+    )
+    services.create_collection(volunteer=town.universe.anonymous, name="Rings")
+    services.moderate_comment(
+        comment_id=comment.pk, moderator=town.universe.admin, act="hide", reason="x"
+    )
+    assert client.get(f"/admin/community/{model}/").status_code == 200
+    assert client.get(f"/admin/community/{model}/add/").status_code == 403
