@@ -17,12 +17,14 @@ from lenticular.rounds.urls import websocket_urlpatterns as round_sockets
 websocket_urlpatterns: list[URLPattern] = [*home_sockets, *round_sockets]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("lenticular.classify.urls")),
+    path("", include("lenticular.community.urls")),
     path("accounts/", include(account_urls(merge=merge_volunteers))),
     path("rounds/", include("lenticular.rounds.urls")),
     path("review/", include("lenticular.review.urls")),
     path("releases/", include("lenticular.releases.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/", include("lenticular.classify.api_urls")),
+    path("api/v1/", include("lenticular.community.api_urls")),
     path("api/v1/", include("lenticular.rounds.api_urls")),
     path("api/v1/", include("lenticular.releases.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),

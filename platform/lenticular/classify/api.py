@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.authentication import TokenAuthentication
-from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from lenticular.accounts.web import remember_volunteer, volunteer_for_request
+from lenticular.accounts.api import VolunteersView
 from lenticular.classify.api_parts import (
     BadEntryError,
     BatchSerializer,
-    BoundedJSONParser,
     CountSerializer,
-    VolunteerCookieAuthentication,
     named_uuid,
     read_entry,
 )
@@ -35,7 +31,6 @@ from lenticular.selection.services import lease_subjects
 from lenticular.workflows.selectors import current_version, get_workflow
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
     from rest_framework.request import Request
 
     from lenticular.accounts.models import Volunteer
@@ -105,24 +100,6 @@ class ResultSerializer(serializers.Serializer[Any]):
     echo = EchoSerializer(required=False)
     feedback = FeedbackSerializer(required=False)
     problem = serializers.DictField(required=False)
-
-
-class VolunteersView(APIView):
-    """Open to programs with a token, to accounts, and to anonymous browsers."""
-
-    authentication_classes = (TokenAuthentication, VolunteerCookieAuthentication)
-    parser_classes = (BoundedJSONParser,)
-    permission_classes = (AllowAny,)
-
-    def volunteer(self, request: Request) -> Volunteer:
-        """Return who is asking; a new browser becomes a volunteer."""
-        return volunteer_for_request(cast("HttpRequest", request))
-
-    def respond(self, request: Request, volunteer: Volunteer, body: Any, code: int) -> Response:
-        """Respond, and have an anonymous browser keep who it is."""
-        response = Response(body, status=code)
-        remember_volunteer(cast("HttpRequest", request), response, volunteer)
-        return response
 
 
 class WorkflowView(APIView):

@@ -1,87 +1,16 @@
-"""How the classify API reads requests: bounded bodies, cookies with CSRF, entry by entry."""
+"""How the classify API reads requests, entry by entry."""
 
 from __future__ import annotations
 
-import json
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import serializers, status
-from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import APIException, ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework import serializers
 
-from lenticular.accounts.web import COOKIE
 from lenticular.classify.services import NewClassification
 from lenticular.common.errors import InvalidInputError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.contrib.auth.models import AbstractBaseUser
-    from drf_spectacular.openapi import AutoSchema
-    from rest_framework.request import Request
-
-MAX_BODY_BYTES = 1024 * 1024
 MAX_STEPS = 100
-
-
-class BodyTooLargeError(APIException):
-    """The body has more bytes than we read."""
-
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = f"The body must have at most {MAX_BODY_BYTES} bytes, has more."
-    default_code = "body-too-large"
-
-
-class BoundedJSONParser(BaseParser):
-    """Reads JSON of at most `MAX_BODY_BYTES`, whatever length the header claims."""
-
-    media_type = "application/json"
-
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Return the parsed body; raises ParseError for what is not JSON in UTF-8."""
-        del media_type, parser_context
-        body = stream.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLargeError
-        try:
-            return json.loads(body.decode(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise ParseError(f"The body must be JSON in UTF-8: {error}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-class VolunteerCookieAuthentication(SessionAuthentication):
-    """As for sessions, a browser known by its volunteer cookie must send the CSRF token."""
-
-    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, None] | None:
-        """Return the signed-in user, if any; refuse a cookie without the token."""
-        found: tuple[AbstractBaseUser, None] | None = super().authenticate(request)
-        if found is None and COOKIE in request.COOKIES:
-            self.enforce_csrf(request)
-        return found
-
-
-class VolunteerCookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Tells the OpenAPI schema of the volunteer's cookie."""
-
-    target_class = VolunteerCookieAuthentication
-    name = "volunteerCookie"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        """Return the scheme: a signed cookie, with the CSRF token beside it."""
-        del auto_schema
-        return {"type": "apiKey", "in": "cookie", "name": COOKIE}
 
 
 class CountSerializer(serializers.Serializer[Any]):

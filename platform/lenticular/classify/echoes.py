@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from lenticular.classifications.models import Kind
+from lenticular.consensus.company import most_debated
 from lenticular.consensus.selectors import tally_of
 from lenticular.selection.selectors import entry_of
 
@@ -30,28 +30,6 @@ class Echo:
     url: str
 
 
-@dataclass(frozen=True)
-class _Company:
-    """One question of the path: the answer, and how the others answered."""
-
-    question: str
-    answer: str
-    others: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.others.values())
-
-    @property
-    def agree(self) -> int:
-        return self.others.get(self.answer, 0)
-
-    @property
-    def unity(self) -> float:
-        """How far the others agree with each other: the largest answer's share."""
-        return max(self.others.values()) / self.total
-
-
 def echo_of(classification: Classification, tally: Tally | None = None) -> Echo:
     """Return the line for a classification that its volunteer has just made.
 
@@ -64,7 +42,7 @@ def echo_of(classification: Classification, tally: Tally | None = None) -> Echo:
 
 
 def _people(classification: Classification, tally: Tally | None) -> str:
-    company = _most_debated(classification, tally.counts if tally else {})
+    company = most_debated(classification, tally.counts if tally else {})
     if company is None:
         return _("You are the first to look at this galaxy.")
     answer = _spoken(classification.version.tree, company.question, company.answer)
@@ -77,28 +55,6 @@ def _people(classification: Classification, tally: Tally | None) -> str:
         company.total,
     )
     return words % {"answer": answer, "agree": company.agree, "others": company.total}
-
-
-def _most_debated(classification: Classification, counts: dict[str, int]) -> _Company | None:
-    """Return the question of the path on which the others are the most divided."""
-    companies = [
-        _company(classification, counts, question, answer)
-        for question, answer in classification.annotations
-    ]
-    met = [company for company in companies if company.total > 0]
-    return min(met, key=lambda company: (company.unity, -company.total), default=None)
-
-
-def _company(
-    classification: Classification, counts: dict[str, int], question: str, answer: str
-) -> _Company:
-    """Return how the others answered: everybody but the volunteer, whose practice is no vote."""
-    tree, own = classification.version.tree, int(classification.kind == Kind.VOTE)
-    others = {
-        each.slug: counts.get(f"{question}_{each.slug}", 0)
-        for each in tree.question(question).answers
-    }
-    return _Company(question, answer, {**others, answer: max(0, others[answer] - own)})
 
 
 def _machine(classification: Classification) -> str:

@@ -18,6 +18,7 @@ from lenticular.classify.pages import asking_in_words, classify_context, done_co
 from lenticular.classify.services import record_classification
 from lenticular.classify.walking import Walk, new_walk, read_walk
 from lenticular.common.errors import LenticularError, NotFoundError
+from lenticular.community.pages import galaxy_context
 from lenticular.selection.services import find_lease, lease_subjects
 from lenticular.subjects.selectors import get_subject, image_urls
 from lenticular.workflows.selectors import current_version, get_workflow
@@ -70,6 +71,7 @@ def galaxy(request: HttpRequest, subject_id: int) -> HttpResponse:
         sees_all=galaxies.may_see_all_votes(request.user),
     )
     context = {"subject": subject, "images": image_urls(subject), "votes": votes}
+    context |= galaxy_context(request, subject, galaxies.may_see_all_votes(request.user))
     return render(request, "classify/galaxy.html", context)
 
 

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "lenticular.consensus",
     "lenticular.selection",
     "lenticular.rounds",
+    "lenticular.community",
     "lenticular.classify",
     "lenticular.review",
     "lenticular.releases",

@@ -10,7 +10,7 @@ from rest_framework.authtoken.models import Token
 from lenticular.accounts.models import Volunteer
 from lenticular.accounts.web import COOKIE
 from lenticular.classifications.models import Classification
-from lenticular.classify.api_parts import MAX_BODY_BYTES
+from lenticular.common.parsers import MAX_BODY_BYTES
 from lenticular.selection.models import Lease
 from tests.universe import FEATURED, SMOOTH_ROUND, answer
 

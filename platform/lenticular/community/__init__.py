@@ -1,0 +1,1 @@
+"""Coming back: own history, favourites, collections, comments and their moderation."""
