@@ -25,6 +25,7 @@ from lenticular.accounts.services import (
 )
 from lenticular.classifications.models import Classification
 from lenticular.classify.services import merge_volunteers
+from lenticular.community.services import create_collection, post_comment, set_favourite
 from lenticular.consensus.services import rebuild_consensus
 from lenticular.releases.services import make_release
 from tests.universe import PASSWORD, classify
@@ -51,6 +52,10 @@ def _traces(universe, user):
     client = Client()
     client.post(reverse("sign-in"), {"username": ADDRESS, "password": PASSWORD, "remember": "on"})
     make_release(workflow=universe.workflow, user=user, title="First light")
+    volunteer, seen = volunteer_of(user=user), Classification.objects.latest("id").subject
+    set_favourite(volunteer=volunteer, subject_id=seen.pk, favourite=True)
+    create_collection(volunteer=volunteer, name=f"Of {SHOWN}")
+    post_comment(author=user, subject_id=seen.pk, text=f"{SHOWN} was here")
     for actor, subject in ((universe.admin, user), (user, universe.admin)):
         LogEntry.objects.create(
             user=actor,
@@ -97,6 +102,8 @@ def test_the_export_has_all_that_is_kept_of_the_person(client, zwicky):
     assert first["subject"] == kept.subject.external_id
     assert first["annotations"] == kept.annotations
     assert first["workflow"] == "shapes"
+    (community,) = document["community"]
+    assert [len(community[kind]) for kind in ("favourites", "collections", "comments")] == [1] * 3
     assert first["created_at"].startswith(f"{kept.created_at:%Y-%m-%dT%H:%M}")
     assert not {"arm", "selection_probability", "gold_standard"} & set(first)
 
@@ -125,7 +132,7 @@ def test_apps_above_add_sections_of_their_own(sections, zwicky):
     document = json.loads("".join(export_document(user=zwicky)))
 
     assert document["notes"] == [{"by": USERNAME}, {"n": "\u661f"}]
-    assert list(document) == ["profile", "classifications", "notes"]
+    assert list(document) == ["profile", "classifications", "community", "notes"]
 
 
 def test_the_password_is_asked_before_the_account_goes(client, zwicky):

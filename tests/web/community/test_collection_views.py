@@ -135,7 +135,7 @@ def test_a_galaxy_is_collected_from_its_page(client_of, universe, rings):
 def test_a_collection_that_can_not_be_is_told(client, universe, form):
     subject = universe.subjects[0]
     response = client.post(f"/galaxies/{subject.pk}/collect/", form, follow=True)
-    assert "notice-warning" in response.content.decode()
+    assert "notice-warn" in response.content.decode()
     assert CollectionMember.objects.count() == 0
 
 

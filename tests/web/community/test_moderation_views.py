@@ -77,7 +77,7 @@ def test_an_act_is_done_recorded_and_leads_back(client_of, town, comment):
 def test_an_act_that_can_not_be_is_told(client_of, town, comment, act, reason):
     client = client_of("expert")
     assert moderate(client, comment, act, reason).status_code == 302
-    assert "notice-warning" in client.get("/moderation/").content.decode()
+    assert "notice-warn" in client.get("/moderation/").content.decode()
     assert ModerationAct.objects.count() == 0
 
 
