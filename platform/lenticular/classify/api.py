@@ -13,11 +13,14 @@ from rest_framework.views import APIView
 
 from lenticular.accounts.web import remember_volunteer, volunteer_for_request
 from lenticular.classify.api_parts import (
+    ACCOUNT_HEADER,
     BadEntryError,
     BatchSerializer,
     BoundedJSONParser,
     CountSerializer,
+    SignedOutError,
     VolunteerCookieAuthentication,
+    clock_skew,
     named_uuid,
     read_entry,
 )
@@ -56,15 +59,20 @@ class ServedSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     external_id = serializers.CharField()
     images = serializers.DictField(child=serializers.CharField())
+    renderings = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
     metadata = serializers.DictField()
     expires_at = serializers.DateTimeField()
 
 
 class NextSerializer(serializers.Serializer[Any]):
-    """Subjects to classify; `remaining` is false once no more is left for the volunteer."""
+    """Subjects to classify; `remaining` is false once no more is left for the volunteer.
+
+    `version` is what is asked now: a browser whose tree is another one reads it anew.
+    """
 
     subjects = ServedSerializer(many=True)
     remaining = serializers.BooleanField()
+    version = serializers.IntegerField()
 
 
 class EchoSerializer(serializers.Serializer[Any]):
@@ -91,7 +99,16 @@ class VolunteersView(APIView):
     permission_classes = (AllowAny,)
 
     def volunteer(self, request: Request) -> Volunteer:
-        """Return who is asking; a new browser becomes a volunteer."""
+        """Return who is asking; a new browser becomes a volunteer.
+
+        Raises
+        ------
+        SignedOutError
+            Where the page was made for an account that is not signed in any more.
+        """
+        account = request.headers.get(ACCOUNT_HEADER)
+        if account is not None and account != str(request.user.pk):
+            raise SignedOutError("the page is of an account that is not signed in any more")
         return volunteer_for_request(cast("HttpRequest", request))
 
     def respond(self, request: Request, volunteer: Volunteer, body: Any, code: int) -> Response:
@@ -132,7 +149,11 @@ class NextView(VolunteersView):
         count = asked.validated_data["count"]
         volunteer = self.volunteer(request)
         leases = lease_subjects(workflow=workflow, volunteer=volunteer, count=count)
-        body = {"subjects": served_subjects(leases), "remaining": len(leases) == count}
+        body = {
+            "subjects": served_subjects(leases),
+            "remaining": len(leases) == count,
+            "version": current_version(workflow).pk,
+        }
         return self.respond(request, volunteer, body, status.HTTP_200_OK)
 
 
@@ -144,7 +165,8 @@ class ClassificationsView(VolunteersView):
         """Record each entry by itself; a repeated UUID answers as the first did."""
         entries = _entries(request.data)
         volunteer = self.volunteer(request)
-        results = [_record(volunteer, raw) for raw in entries]
+        skew = clock_skew(request.data)
+        results = [_record(volunteer, raw, skew) for raw in entries]
         return self.respond(request, volunteer, results, status.HTTP_207_MULTI_STATUS)
 
 
@@ -159,9 +181,9 @@ def _entries(body: object) -> list[object]:
     return entries
 
 
-def _record(volunteer: Volunteer, raw: object) -> dict[str, Any]:
+def _record(volunteer: Volunteer, raw: object, skew: int | None) -> dict[str, Any]:
     try:
-        entry = read_entry(raw)
+        entry = read_entry(raw, clock_skew=skew)
     except BadEntryError as error:
         return {"uuid": named_uuid(raw), "status": "refused", "problem": problem_document(error)}
     return _result(record_classifications(volunteer=volunteer, batch=[entry])[0])
