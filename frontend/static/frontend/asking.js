@@ -85,9 +85,10 @@ export class Asking {
     part(this.form, "#help-text").textContent = text;
     const now = current === undefined ? [] : [current];
     const chips = [...crumbs, ...now, ...later].map((each, place) => this.crumb(each, place));
-    if (now.length) chips[crumbs.length].setAttribute("aria-current", "step");
     this.crumbs.replaceChildren(...chips);
-    this.crumbs.scrollLeft = this.crumbs.scrollWidth;
+    if (now.length) chips[crumbs.length].setAttribute("aria-current", "step");
+    const focus = now.length ? chips[crumbs.length].offsetLeft - chips[0].offsetLeft : this.crumbs.scrollWidth;
+    this.crumbs.scrollLeft = focus;
     this.depth = crumbs.length;
     this.shownAt = performance.now();
     this.offerUndo(this.canUndo);

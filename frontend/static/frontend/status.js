@@ -90,9 +90,10 @@ export class Status {
 
   /** @param {Result[]} results */
   results(results) {
-    for (const { status, echo, problem } of results) {
+    for (const { status, echo, feedback, problem } of results) {
       if (status === "refused") this.refused(problem);
       if (echo) this.echo(echo);
+      if (feedback) part(this.page, "#echo").hidden = true;
     }
   }
 

@@ -72,7 +72,7 @@ def browser_words() -> dict[str, str]:
         "progress": _("Question {n} of about {m}"),
         "choose": _("Choose an answer first."),
         "saved": _("All sent"),
-        "waiting": _("Saved on this device, {n} to send"),
+        "waiting": _("Saved here, {n} to send"),
         "offline": _("No connection. Your answers are saved on this device and will be sent."),
         "refused": _("One classification was not used: {why}. The others are safe."),
         "stale": _("Please reload this page to send your answers; they are saved on this device."),
