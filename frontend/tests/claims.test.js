@@ -28,7 +28,9 @@ test("a galaxy is one tab's, however often it asks", async () => {
 test("patience for a tab that is closing comes to an end", async () => {
   const locks = /** @type {any} */ (new FakeLocks());
   await claims(locks)(7);
+  const awake = setInterval(() => {}, 5);
   assert.equal(await claims(locks)(7, 10), false);
+  clearInterval(awake);
 });
 
 test("without locks every claim is granted and every task runs", async () => {

@@ -30,7 +30,8 @@ export class Desk {
     this.isBetween = true;
     /** @type {Walk|null} finished, and still to be had back */
     this.held = null;
-    this.walk = this.newWalk(parts.server.data.subject, parts.server.data.steps);
+    const { subject, steps } = parts.server.data;
+    this.walk = this.newWalk(parts.server.mine(subject), steps);
   }
 
   /**

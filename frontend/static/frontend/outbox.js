@@ -14,11 +14,10 @@
  *   error: Error|null}} State
  */
 import { HOLD, isHeld, isOf } from "./keeping.js";
+import { defer, Retrying } from "./retrying.js";
 import { RefusedError, SignedOutError } from "./server.js";
 
 export const AT_ONCE = 50;
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 60000;
 
 export class Outbox {
   /**
@@ -39,13 +38,10 @@ export class Outbox {
     this.onResults = onResults;
     this.onState = onState;
     this.later = later;
+    this.retrying = new Retrying(later, () => void this.flush());
     this.alone = alone;
     this.now = now;
-    this.failures = 0;
-    this.tries = 0;
     this.isSending = false;
-    /** The server has asked us to wait. */
-    this.isPaused = false;
     /** @type {string|null} */
     this.held = null;
     /** @type {Error|null} */
@@ -103,21 +99,24 @@ export class Outbox {
     if (this.letGo()) void this.flush();
   }
 
-  /** @returns {boolean} whether something was held */
+  /** @returns {Entry|undefined} what was held, now to be sent */
   letGo() {
     const entry = this.entries.find(({ uuid }) => uuid === this.held);
     this.held = null;
     if (entry) this.keeper.put({ ...entry, held_until: undefined });
-    return entry !== undefined;
+    return entry;
   }
 
-  /** Send everything while the page still lives, without waiting for the other tabs. */
+  /** Send what is held while the page still lives, without waiting for the other tabs. */
   async hurry() {
-    this.letGo();
+    const entry = this.letGo();
     this.tell();
-    const batch = this.due.slice(0, AT_ONCE);
-    if (batch.length === 0 || this.isPaused) return;
-    await this.send(batch).then((results) => this.settle(batch, results), () => {});
+    if (!entry || this.retrying.isPaused) return;
+    try {
+      this.settle([entry], await this.send([entry]));
+    } catch (error) {
+      this.failed(/** @type {Error & {wait?: number}} */ (error));
+    }
   }
 
   /**
@@ -126,15 +125,14 @@ export class Outbox {
    * @returns {Promise<void>}
    */
   async flush() {
-    if (this.isSending || this.isPaused) return;
+    if (this.isSending || this.retrying.isPaused) return;
     this.isSending = true;
     try {
       await this.alone(() => this.sendAll());
-      this.failures = 0;
+      this.retrying.succeeded();
       this.tell(null);
     } catch (error) {
-      this.tell(/** @type {Error} */ (error));
-      this.tryLater(/** @type {{wait?: number}} */ (error).wait);
+      this.failed(/** @type {Error & {wait?: number}} */ (error));
     } finally {
       this.isSending = false;
     }
@@ -173,18 +171,10 @@ export class Outbox {
     this.tell();
   }
 
-  /** @param {number} [asked] milliseconds that the server asked us to wait */
-  tryLater(asked) {
-    const mine = (this.tries += 1);
-    this.failures += 1;
-    this.isPaused = asked !== undefined;
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.failures - 1));
-    this.later(() => mine === this.tries && this.resume(), Math.max(wait, asked ?? 0));
-  }
-
-  resume() {
-    this.isPaused = false;
-    void this.flush();
+  /** @param {Error & {wait?: number}} error with the milliseconds that the server asked for */
+  failed(error) {
+    this.tell(error);
+    this.retrying.failed(error.wait);
   }
 
   /** @param {Error|null} [error] unchanged where left out */
@@ -204,12 +194,4 @@ export class Outbox {
  */
 function refusal({ uuid }, error) {
   return { uuid, status: "refused", problem: { detail: error.message, type: "" } };
-}
-
-/**
- * @param {() => void} task
- * @param {number} milliseconds
- */
-function defer(task, milliseconds) {
-  setTimeout(task, milliseconds);
 }
