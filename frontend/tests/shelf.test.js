@@ -96,3 +96,17 @@ test("what was put back comes next, and a skipped one never", async () => {
   for (let next = await shelf.take(); next && rest.length < 20; next = await shelf.take()) rest.push(next.id);
   assert.equal(rest.includes(first.id), false);
 });
+
+test("a picture that did not arrive is asked for again when there is an occasion", async () => {
+  const asked = [];
+  const preload = async ({ id }) => {
+    asked.push(id);
+    if (asked.length === 2) throw new Error("no network");
+  };
+  const shelf = new Shelf({ fetchNext: survey(5).fetchNext, preload, unsent: () => [] });
+  await shelf.fill();
+  await new Promise((resolve) => setImmediate(resolve));
+  shelf.topUp();
+  shelf.topUp();
+  assert.deepEqual(asked, [0, 1, 2, 3, 4, 1]);
+});

@@ -77,7 +77,7 @@ def test_undo_brings_the_galaxy_back_with_its_answers_and_enter_sends_it(desk):
     press(desk, "Backspace", "1", "Enter")
     assert subject_of(desk) == second
     answered(desk, before)
-    assert latest().annotations[1] == ["how-rounded", "completely"]
+    assert latest().annotations[1] == ["how-rounded", "round"]
 
 
 @pytest.mark.parametrize("way", ["backspace", "button", "back"])

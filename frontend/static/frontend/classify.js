@@ -46,6 +46,7 @@ const outbox = new Outbox({
   onState: (state) => desk.outboxChanged(state),
   onResults: (results) => {
     status.results(results);
+    mend();
     for (const result of results) if (result.feedback) feedback.show(result.feedback);
   },
 });
@@ -80,6 +81,12 @@ function display(subject) {
   favourite?.show(subject.id);
 }
 
+/** The server is in reach: have what did not arrive before. */
+function mend() {
+  if (viewer.isBroken) tools.retry();
+  shelf.topUp();
+}
+
 const use = (/** @type {string} */ tool) => () => viewer.use(tool);
 bindKeys(
   document,
@@ -102,7 +109,7 @@ bindKeys(
   () => settings.get("keys"),
 );
 part(document, "#undo button").addEventListener("click", () => desk.undo());
-addEventListener("online", () => void outbox.flush());
+addEventListener("online", () => (mend(), void outbox.flush()));
 addEventListener("pagehide", () => void outbox.hurry());
 addEventListener("visibilitychange", () => document.visibilityState === "hidden" && void outbox.hurry());
 addEventListener("storage", ({ key }) => {

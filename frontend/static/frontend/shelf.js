@@ -32,6 +32,8 @@ export class Shelf {
     this.seen = new Set();
     /** @type {Set<number>} skipped: in hand, but not wanted */
     this.skipped = new Set();
+    /** @type {Set<Subject>} without their pictures */
+    this.missing = new Set();
     /** @type {Promise<void>|null} */
     this.filling = null;
   }
@@ -55,14 +57,28 @@ export class Shelf {
   async take() {
     if (this.subjects.length === 0) await this.fill();
     const next = this.subjects.shift() ?? null;
-    if (next) this.seen.add(next.id);
-    if (next && this.subjects.length <= LOW) void this.fill().catch(() => {});
+    if (next === null) return null;
+    this.missing.delete(next);
+    this.seen.add(next.id);
+    this.topUp();
     return next;
+  }
+
+  /** Ask for pictures that did not arrive, and for more where few remain; try once, for now. */
+  topUp() {
+    for (const subject of this.missing) this.fetchPicture(subject);
+    if (this.subjects.length <= LOW) void this.fill().catch(() => {});
   }
 
   /** @param {Subject} subject comes next */
   putBack(subject) {
     this.subjects.unshift(subject);
+  }
+
+  /** @param {Subject} subject */
+  fetchPicture(subject) {
+    this.missing.delete(subject);
+    this.preload(subject).catch(() => this.subjects.includes(subject) && this.missing.add(subject));
   }
 
   /** Fill the shelf; a second call while one is on its way waits for that one. */
@@ -101,7 +117,7 @@ export class Shelf {
         continue;
       }
       this.subjects.push(subject);
-      void this.preload(subject).catch(() => {});
+      this.fetchPicture(subject);
     }
     return elsewhere;
   }
