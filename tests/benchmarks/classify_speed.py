@@ -32,7 +32,8 @@ WATCH = """() => {
     port2.postMessage(null);
   });
   new MutationObserver((changes) => {
-    const image = changes.flatMap((each) => [...each.addedNodes]).find((node) => node.id === "galaxy");
+    const added = changes.flatMap((each) => [...each.addedNodes]);
+    const image = added.find((node) => node.id === "galaxy");
     const from = pressed;
     if (image) painted(image, (now) => window.times.push(now - from));
   }).observe(document.querySelector(".viewer-frame"), { childList: true });

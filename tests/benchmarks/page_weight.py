@@ -43,7 +43,7 @@ def table() -> list[dict[str, str]]:
 def weigh(page, address: str) -> list[tuple[str, int]]:
     """Return path and compressed bytes of all that a page loads, galaxies' pictures left out."""
     responses = []
-    page.on("response", lambda response: responses.append(response))
+    page.on("response", lambda response: responses.append(response))  # noqa: PLW0108
     page.goto(address, wait_until="networkidle")
     page.wait_for_function("document.querySelector('#progress').textContent !== ''")
     kept = [each for each in responses if "/media/" not in each.url and each.url[:4] == "http"]

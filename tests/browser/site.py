@@ -43,9 +43,7 @@ class Site:
         self._python("-m", "tests.browser.site", "build", str(galaxies), str(side))
 
     def _python(self, *arguments):
-        subprocess.run(
-            [sys.executable, *arguments], cwd=ROOT, env=self.environment, check=True
-        )
+        subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self.environment, check=True)
 
     def start(self):
         """Start the server, and wait until it answers."""

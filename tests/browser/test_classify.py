@@ -7,7 +7,16 @@ from playwright.sync_api import expect
 
 from lenticular.classifications.models import Classification
 from lenticular.selection.models import QueueEntry
-from tests.browser.desk import QUESTION, SUBJECT, answered, press, ready, subject_of, votes, wait_until
+from tests.browser.desk import (
+    QUESTION,
+    SUBJECT,
+    answered,
+    press,
+    ready,
+    subject_of,
+    votes,
+    wait_until,
+)
 from tests.browser.gallery import PAGE
 
 BLIND = {"id", "external_id", "images", "renderings", "metadata", "expires_at"}

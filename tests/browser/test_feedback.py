@@ -4,24 +4,33 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.http import JsonResponse
 from django.urls import path
 from playwright.sync_api import expect
 
 from lenticular import urls as site
+from lenticular.classify.views import home
 from tests.browser.desk import QUESTION, answered, press, ready, stocked, subject_of, votes
 from tests.browser.gallery import PAGE
 
 POST = "**/api/v1/classifications/"
 
 
+def compared(question, yours, expert, text):
+    return {
+        "question": question,
+        "yours": yours,
+        "expert": expert,
+        "agrees": yours == expert,
+        "help": text,
+    }
+
+
 def feedback(page, title, **changes):
     """Return what the server says of a galaxy of practice."""
     steps = [
-        {"question": "Is it smooth?", "yours": "Artifact", "expert": "Smooth", "agrees": False,
-         "help": "Artifacts have hard edges."},
-        {"question": "Is it round?", "yours": "Round", "expert": "Round", "agrees": True, "help": ""},
-    ]  # fmt: skip
+        compared("Is it smooth?", "Artifact", "Smooth", "Artifacts have hard edges."),
+        compared("Is it round?", "Round", "Round", ""),
+    ]
     return {
         "agrees": False, "title": title, "text": "An expert sees more here.", "url": "/galaxies/1/",
         "thumb": subject_of(page), "steps": steps, **changes,
@@ -91,14 +100,10 @@ def test_without_an_address_for_favourites_there_is_no_heart(desk):
 
 
 @pytest.fixture
-def hearts(open_page, settings, tmp_path, monkeypatch):
+def hearts(open_page, settings):
     """Open the page of a site that keeps favourites, at an address of the test's own."""
-    addresses = [
-        *site.urlpatterns,
-        path("hearts/<int:subject_id>/", lambda request, subject_id: JsonResponse({}), name="api-favourite"),
-    ]  # fmt: skip
-    module = type("Addresses", (), {"urlpatterns": addresses})
-    settings.ROOT_URLCONF = module
+    heart = path("hearts/<int:subject_id>/", home, name="api-favourite")
+    settings.ROOT_URLCONF = type("Addresses", (), {"urlpatterns": [heart, *site.urlpatterns]})
     page = open_page(PAGE)
     ready(page)
     stocked(page, 4)

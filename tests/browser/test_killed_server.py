@@ -11,6 +11,7 @@ from tests.browser.desk import KEPT, press, ready, stocked, subject_of, wait_unt
 from tests.browser.site import PAGE, Site
 
 STATE = "#outbox-state"
+NEXT = "before => document.querySelector('#galaxy').getAttribute('src') !== before"
 API = "**/api/v1/**"
 
 
@@ -36,7 +37,10 @@ def classify(page, count, shown):
     for _ in range(count):
         shown.append(subject_of(page))
         press(page, "3")
-        page.wait_for_function("before => document.querySelector('#galaxy').getAttribute('src') !== before", arg=shown[-1])
+        page.wait_for_function(
+            NEXT,
+            arg=shown[-1],
+        )
 
 
 def open_(context):

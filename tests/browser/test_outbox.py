@@ -34,7 +34,8 @@ for (const name of ["setItem", "removeItem"])
   Storage.prototype[name] = () => { throw new DOMException("full", "QuotaExceededError"); };
 """
 CLOSED = """
-Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } });
+const get = () => { throw new DOMException("no", "SecurityError"); };
+Object.defineProperty(window, "localStorage", { get });
 """
 
 
@@ -108,7 +109,9 @@ def test_a_busy_server_is_asked_again_and_nothing_is_lost(desk, status, after):
     def busy_once(route):
         posts.append(route)
         headers = {"Retry-After": after} if after else {}
-        return route.fulfill(status=status, headers=headers) if len(posts) == 1 else route.continue_()
+        return (
+            route.fulfill(status=status, headers=headers) if len(posts) == 1 else route.continue_()
+        )
 
     desk.route(POST, busy_once)
     press(desk, "3", "Enter")
@@ -291,7 +294,7 @@ def test_garbage_and_an_entry_refused_for_good_do_not_hold_up_the_others(open_pa
     page = open_page("/")
     bad, uuid = str(UUID(int=7, version=4)), "not a uuid"
     page.evaluate(
-        "entries => entries.forEach(([key, text]) => localStorage.setItem('lenticular.outbox.' + key, text))",
+        "all => all.forEach(([key, text]) => localStorage.setItem('lenticular.outbox.' + key, text))",
         [[bad, json.dumps(entry(bad))], [uuid, json.dumps(entry(uuid))], ["x", "{{{"], ["y", "[]"]],
     )
     page.goto(PAGE)

@@ -3,9 +3,9 @@
 Columns, as Panoptes has them: ``external_id`` (or ``id``, ``objid``, ``id_str``, else the
 first column), ``location:1`` (or ``file``, ``file_loc``, ``image``), ``ra`` and ``dec`` in
 degrees, and ``metadata:<key>``, which volunteers see. Further renderings of a galaxy stand
-in ``location:2`` and so on, or in ``image:<name>``, which names them. A ``#`` or ``!`` before a column's
-name or its key hides it from volunteers, and so does the lack of ``metadata:``: a column
-may hold the answer.
+in ``location:2`` and so on, or in ``image:<name>``, which names them. A ``#`` or ``!``
+before a column's name or its key hides it from volunteers, and so does the lack of
+``metadata:``: a column may hold the answer.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def open_manifest(source: Path, *, folder: Path | None = None) -> Manifest:
     ------
     ManifestError
         For a source that is not there, of another kind, or whose table has no column of
-        images or one with a bad name. A table damaged further on raises it when that row is reached.
+        images, or one with a bad name. A table damaged further on raises it when that row is reached.
     """
     if source.is_dir():
         return _folder(source)
