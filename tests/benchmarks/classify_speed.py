@@ -87,5 +87,5 @@ def _classify(page, keys: tuple[str, ...]) -> list[float]:
         for key in keys:
             page.keyboard.press(key)
             page.wait_for_timeout(KEY_MS)
-    page.wait_for_function("document.querySelector('#outbox-state').textContent === 'All sent'")
+    page.wait_for_selector("#outbox-state:has-text('All sent')")
     return page.evaluate("window.times")

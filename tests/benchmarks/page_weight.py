@@ -45,7 +45,7 @@ def weigh(page, address: str) -> list[tuple[str, int]]:
     responses = []
     page.on("response", lambda response: responses.append(response))  # noqa: PLW0108
     page.goto(address, wait_until="networkidle")
-    page.wait_for_function("document.querySelector('#progress').textContent !== ''")
+    page.wait_for_selector("#progress:not(:empty)")
     kept = [each for each in responses if "/media/" not in each.url and each.url[:4] == "http"]
     return [(_path(each.url), len(gzip.compress(each.body(), 6)) + HEADERS) for each in kept]
 

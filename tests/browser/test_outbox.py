@@ -294,7 +294,7 @@ def test_garbage_and_an_entry_refused_for_good_do_not_hold_up_the_others(open_pa
     page = open_page("/")
     bad, uuid = str(UUID(int=7, version=4)), "not a uuid"
     page.evaluate(
-        "all => all.forEach(([key, text]) => localStorage.setItem('lenticular.outbox.' + key, text))",
+        "all => all.forEach(([key, text]) => localStorage[`lenticular.outbox.${key}`] = text)",
         [[bad, json.dumps(entry(bad))], [uuid, json.dumps(entry(uuid))], ["x", "{{{"], ["y", "[]"]],
     )
     page.goto(PAGE)

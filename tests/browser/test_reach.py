@@ -34,12 +34,12 @@ def test_a_screen_reader_finds_one_question_with_its_answers(desk):
         - group "How rounded is it?":
           - heading "How rounded is it?" [level=1]
           - group: What does this mean?
-          - radio "Round"
+          - radio "Completely round"
           - radio "In between"
           - radio "Cigar-shaped"
         - button "Back"
         - button "Next"
-        - text: Question 2 of about 3
+        - text: /Question 2 of about 3/
     """)
     expect(desk.locator(QUESTION)).to_be_focused()
 

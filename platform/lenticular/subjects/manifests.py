@@ -107,7 +107,8 @@ def open_manifest(source: Path, *, folder: Path | None = None) -> Manifest:
     ------
     ManifestError
         For a source that is not there, of another kind, or whose table has no column of
-        images, or one with a bad name. A table damaged further on raises it when that row is reached.
+        images, or one with a bad name. A table damaged further on raises it when that row
+        is reached.
     """
     if source.is_dir():
         return _folder(source)
