@@ -50,7 +50,7 @@ def desk(open_page):
 def second_tab(page):
     other = page.context.new_page()
     other.goto(PAGE)
-    ready(other)
+    expect(other.locator("#live")).to_contain_text("Another tab has that galaxy")
     return other
 
 

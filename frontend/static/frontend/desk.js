@@ -40,10 +40,12 @@ export class Desk {
   async start(claim) {
     const { outbox, shelf } = this.parts;
     for (const entry of outbox.entries) shelf.mark(entry.subject);
-    const subject = this.walk.subject;
+    const first = this.walk;
+    const isKnown = shelf.seen.has(first.subject.id);
+    if (!isKnown) this.show(first);
     void outbox.flush();
-    if (!shelf.seen.has(subject.id) && (await claim(subject.id, 400))) this.show(this.walk);
-    else await this.nextGalaxy();
+    if (isKnown) await this.nextGalaxy();
+    else if (!(await claim(first.subject.id, 400))) this.leave(first);
     await shelf.fill().catch(() => {});
   }
 
@@ -138,6 +140,11 @@ export class Desk {
     status.fetching(false);
     back.goTo(back.path.length - 1);
     this.show(back, "undone");
+  }
+
+  /** @param {Walk} first leave it to the tab that has it, unless it is begun here */
+  leave(first) {
+    if (this.walk === first && first.path.length === 0) void this.nextGalaxy("elsewhere");
   }
 
   /** Leave this galaxy to others. */

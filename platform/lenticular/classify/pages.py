@@ -79,6 +79,7 @@ def browser_words() -> dict[str, str]:
         "lost": _("The next galaxy did not arrive. Nothing is lost; we try again."),
         "sent": _("Galaxy done. Here is the next one."),
         "undone": _("Here is the galaxy before, with your answers."),
+        "elsewhere": _("Another tab has that galaxy. Here is the next one."),
         "skipped": _("Skipped. Here is another galaxy."),
         "picture": _("The picture did not arrive. Try it again, or skip this galaxy."),
         "already": _("You had answered a galaxy before; your first answers count."),
