@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { meaning } from "../static/frontend/keys.js";
-import { styleOf } from "../static/frontend/viewer.js";
 
 const press = (key, changes = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, ...changes });
 
@@ -17,12 +16,14 @@ test("digits answer, Enter goes on, Backspace goes back", () => {
 test("the browser's own shortcuts are left alone", () => {
   assert.equal(meaning(press("1", { ctrlKey: true })), null);
   assert.equal(meaning(press("Backspace", { altKey: true })), null);
-  assert.equal(meaning(press("0")), null);
   assert.equal(meaning(press("a")), null);
+  assert.equal(meaning(press("Unidentified")), null);
 });
 
-test("a plain view changes nothing of the picture", () => {
-  const plain = { zoom: 0, turns: 0, x: 0, y: 0, invert: false, brighten: false };
-  assert.deepEqual(styleOf(plain), { transform: "translate(0px, 0px) rotate(0deg) scale(1)", filter: "none" });
-  assert.match(styleOf({ ...plain, invert: true, turns: 1 }).filter, /invert/);
+test("letters and signs are the tools', whatever the shift key", () => {
+  const names = { u: "undo", U: "undo", "+": "in", "=": "in", "-": "out", r: "rotate", i: "invert" };
+  for (const [key, name] of Object.entries(names)) assert.deepEqual(meaning(press(key)), { name });
+  assert.deepEqual(meaning(press("0")), { name: "reset" });
+  assert.deepEqual([meaning(press("[")), meaning(press("]"))], [{ name: "earlier" }, { name: "later" }]);
+  assert.deepEqual(meaning(press("Escape")), { name: "close" });
 });

@@ -17,10 +17,10 @@ function survey(total) {
   return { answered, asked, fetchNext };
 }
 
-function makeShelf(fetchNext, unsent = () => 0) {
+function makeShelf(fetchNext, unsent = () => [], claim = undefined) {
   const preloaded = [];
   const preload = async ({ id }) => preloaded.push(id);
-  return { shelf: new Shelf({ fetchNext, preload, unsent }), preloaded };
+  return { shelf: new Shelf({ fetchNext, preload, unsent, claim }), preloaded };
 }
 
 test("galaxies come in order, each once, with their pictures fetched ahead", async () => {
@@ -37,8 +37,8 @@ test("galaxies come in order, each once, with their pictures fetched ahead", asy
 
 test("what is on the desk or answered but unsent is not shown again", async () => {
   const { asked, fetchNext } = survey(8);
-  const { shelf } = makeShelf(fetchNext, () => 3);
-  for (const id of [0, 1, 2, 3]) shelf.mark(id);
+  const { shelf } = makeShelf(fetchNext, () => [1, 2, 3]);
+  shelf.mark(0);
   assert.equal((await shelf.take()).id, 4);
   assert.equal(asked[0], FULL + 1 + 3);
 });
@@ -55,7 +55,7 @@ test("a picture that does not arrive early does not stop the next galaxy", async
   const preload = async () => {
     throw new Error("404");
   };
-  const shelf = new Shelf({ fetchNext: survey(2).fetchNext, preload, unsent: () => 0 });
+  const shelf = new Shelf({ fetchNext: survey(2).fetchNext, preload, unsent: () => [] });
   assert.equal((await shelf.take()).id, 0);
 });
 
@@ -64,4 +64,49 @@ test("two callers share one request", async () => {
   const { shelf } = makeShelf(fetchNext);
   await Promise.all([shelf.fill(), shelf.fill()]);
   assert.equal(asked.length, 1);
+});
+
+test("five lie ready beyond the one on the desk, and more are asked for when three remain", async () => {
+  const { asked, fetchNext } = survey(30);
+  const { shelf } = makeShelf(fetchNext);
+  await shelf.fill();
+  assert.equal(shelf.subjects.length, 5);
+  await shelf.take();
+  assert.equal(asked.length, 1);
+  await shelf.take();
+  assert.equal(asked.length, 2);
+});
+
+test("what another tab has claimed is left to it, and more is asked for instead", async () => {
+  const { asked, fetchNext } = survey(30);
+  const { shelf } = makeShelf(fetchNext, undefined, async (id) => id > 5);
+  await shelf.fill();
+  assert.deepEqual(shelf.subjects.map(({ id }) => id), [6, 7, 8, 9, 10]);
+  assert.deepEqual(asked, [6, 12]);
+});
+
+test("what was put back comes next, and a skipped one never", async () => {
+  const { fetchNext } = survey(9);
+  const { shelf } = makeShelf(fetchNext);
+  const first = await shelf.take();
+  shelf.putBack(first);
+  assert.equal(await shelf.take(), first);
+  shelf.skipped.add(first.id);
+  const rest = [];
+  for (let next = await shelf.take(); next && rest.length < 20; next = await shelf.take()) rest.push(next.id);
+  assert.equal(rest.includes(first.id), false);
+});
+
+test("a picture that did not arrive is asked for again when there is an occasion", async () => {
+  const asked = [];
+  const preload = async ({ id }) => {
+    asked.push(id);
+    if (asked.length === 2) throw new Error("no network");
+  };
+  const shelf = new Shelf({ fetchNext: survey(5).fetchNext, preload, unsent: () => [] });
+  await shelf.fill();
+  await new Promise((resolve) => setImmediate(resolve));
+  shelf.topUp();
+  shelf.topUp();
+  assert.deepEqual(asked, [0, 1, 2, 3, 4, 1]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { answerAt, expectedLength, extend, openQuestion, spoken } from "../static/frontend/tree.js";
+import { answerAt, expectedLength, extend, keptAfter, openQuestion, spoken } from "../static/frontend/tree.js";
 
 const small = {
   start: "shape",
@@ -79,5 +79,26 @@ test("the expected length is right at both ends and lies between the shortest an
 test("every path of a fixture asks each question at most once", () => {
   for (const path of allPaths(fixture("gz-decals-5"))) {
     assert.equal(new Set(path.map(([question]) => question)).size, path.length);
+  }
+});
+
+test("answers kept from before apply as far as the new path leads to their questions", () => {
+  const kept = new Map([["shape", "smooth"], ["round", "no"]]);
+  assert.deepEqual(keptAfter(small, [], kept), [["shape", "smooth"], ["round", "no"]]);
+  assert.deepEqual(keptAfter(small, [["shape", "smooth"]], kept), [["round", "no"]]);
+  assert.deepEqual(keptAfter(small, [["shape", "star"]], kept), []);
+  assert.deepEqual(keptAfter(small, [], new Map([["round", "no"]])), []);
+  assert.deepEqual(keptAfter(small, [], new Map([["shape", "blue"]])), []);
+});
+
+test("whatever was kept, path and rest together are a path that the tree allows", () => {
+  const tree = fixture("gz-decals-5");
+  const paths = allPaths(tree);
+  for (const kept of [paths[0], paths[7], paths.at(-1)]) {
+    for (const path of paths.slice(0, 300)) {
+      const begun = path.slice(0, 2);
+      const whole = [...begun, ...keptAfter(tree, begun, new Map([...kept, ...begun]))];
+      assert.doesNotThrow(() => openQuestion(tree, whole));
+    }
   }
 });

@@ -2,7 +2,10 @@
  * The question on the page: draws it, and tells which answer was chosen.
  *
  * @typedef {import("./tree.js").Question} Question
+ * @typedef {{crumbs: string[], current?: string, later?: string[]}} Crumbs the words of the
+ *   answers behind us, of the one kept here, and of those kept further on
  */
+import { part } from "./page.js";
 
 /** A second click this soon after a new question was meant for the one before (milliseconds). */
 const SETTLE = 250;
@@ -11,8 +14,10 @@ export class Asking {
   /**
    * @param {HTMLFormElement} form
    * @param {object} told
-   * @param {(slug: string) => void} told.onAnswer the volunteer goes on with this answer
+   * @param {(slug: string, skip: boolean) => void} told.onAnswer the volunteer goes on with this
+   *   answer, and over those kept from before where `skip` is set
    * @param {() => void} told.onNothing the volunteer goes on without one
+   * @param {() => void} told.onSend the volunteer has seen the summary
    * @param {() => void} told.onBack
    * @param {(steps: number) => void} told.onCrumb back to the answer after so many steps
    */
@@ -20,6 +25,11 @@ export class Asking {
     this.form = form;
     this.told = told;
     this.shownAt = 0;
+    this.isSummary = false;
+    this.canUndo = false;
+    this.depth = 0;
+    this.next = /** @type {HTMLButtonElement} */ (part(form, "#next"));
+    this.nextWord = this.next.textContent;
     this.answers = part(form, "#answers");
     this.crumbs = part(form, "#crumbs");
     this.heading = part(form, "#question");
@@ -33,23 +43,62 @@ export class Asking {
    * Show a question.
    *
    * @param {Question} question
-   * @param {{chosen: string|undefined, crumbs: string[], focus: boolean}} state
+   * @param {Crumbs & {chosen: string|undefined, focus: boolean}} state
    */
-  show(question, { chosen, crumbs, focus }) {
-    this.heading.textContent = question.text;
-    const help = /** @type {HTMLDetailsElement} */ (part(this.form, "#help"));
-    help.hidden = !question.help;
-    help.open = false;
-    part(this.form, "#help-text").textContent = question.help;
+  show(question, { chosen, focus, ...crumbs }) {
+    this.isSummary = false;
+    this.next.textContent = this.nextWord;
+    this.head(question.text, question.help, crumbs);
     this.answers.classList.toggle("many", question.answers.length > 4);
     this.answers.replaceChildren(
       ...question.answers.map((answer, place) => this.draw(answer, place, answer.slug === chosen)),
     );
-    this.crumbs.replaceChildren(...crumbs.map((text, place) => this.crumb(text, place)));
-    this.crumbs.scrollLeft = this.crumbs.scrollWidth;
-    /** @type {HTMLButtonElement} */ (part(this.form, "#back")).disabled = crumbs.length === 0;
-    this.shownAt = performance.now();
     if (focus) this.heading.focus({ preventScroll: true });
+  }
+
+  /**
+   * Show every answer of the galaxy before it is sent.
+   *
+   * @param {{title: string, send: string, steps: [question: string, answer: string][]}} summary
+   */
+  review({ title, send, steps }) {
+    this.isSummary = true;
+    this.next.textContent = send;
+    this.head(title, "", { crumbs: steps.map(([, answer]) => answer) });
+    const list = document.createElement("dl");
+    list.className = "facts summary";
+    list.append(...steps.flatMap(([question, answer]) => [line("dt", question), line("dd", answer)]));
+    this.answers.replaceChildren(list);
+    this.heading.focus({ preventScroll: true });
+  }
+
+  /**
+   * @param {string} title
+   * @param {string} text
+   * @param {Crumbs} crumbs
+   */
+  head(title, text, { crumbs, current, later = [] }) {
+    this.heading.textContent = title;
+    const help = /** @type {HTMLDetailsElement} */ (part(this.form, "#help"));
+    help.hidden = !text;
+    help.open = false;
+    part(this.form, "#help-text").textContent = text;
+    const now = current === undefined ? [] : [current];
+    const chips = [...crumbs, ...now, ...later].map((each, place) => this.crumb(each, place));
+    this.crumbs.replaceChildren(...chips);
+    if (now.length) chips[crumbs.length].setAttribute("aria-current", "step");
+    const focus = now.length ? chips[crumbs.length].offsetLeft - chips[0].offsetLeft : this.crumbs.scrollWidth;
+    this.crumbs.scrollLeft = focus;
+    this.depth = crumbs.length;
+    this.shownAt = performance.now();
+    this.offerUndo(this.canUndo);
+  }
+
+  /** @param {boolean} canUndo whether the galaxy before can still be had back */
+  offerUndo(canUndo) {
+    this.canUndo = canUndo;
+    part(this.form.ownerDocument, "#undo").hidden = !canUndo;
+    /** @type {HTMLButtonElement} */ (part(this.form, "#back")).disabled = !this.depth && !canUndo;
   }
 
   /**
@@ -72,7 +121,7 @@ export class Asking {
   /**
    * @param {string} text
    * @param {number} place
-   * @returns {Node}
+   * @returns {HTMLElement}
    */
   crumb(text, place) {
     const chip = document.createElement("li");
@@ -99,12 +148,14 @@ export class Asking {
     const radio = this.radios[place];
     if (!radio) return;
     radio.checked = true;
-    this.goOn();
+    this.goOn(false);
   }
 
-  goOn() {
+  /** @param {boolean} skip go over the answers kept from before, too */
+  goOn(skip) {
     const chosen = this.radios.find((radio) => radio.checked);
-    if (chosen) this.told.onAnswer(chosen.value);
+    if (this.isSummary) this.told.onSend();
+    else if (chosen) this.told.onAnswer(chosen.value, skip);
     else this.told.onNothing();
   }
 
@@ -113,7 +164,7 @@ export class Asking {
     event.preventDefault();
     const pressed = /** @type {HTMLButtonElement|null} */ (event.submitter);
     if (pressed?.value === "back") this.told.onBack();
-    else this.goOn();
+    else this.goOn(true);
   }
 
   /**
@@ -125,19 +176,17 @@ export class Asking {
     const isRadio = /** @type {Element} */ (event.target).matches("input");
     if (!isRadio || event.detail === 0) return;
     if (performance.now() - this.shownAt < SETTLE) event.preventDefault();
-    else this.goOn();
+    else this.goOn(false);
   }
 }
 
 /**
- * Find what the template must have.
- *
- * @param {ParentNode} root
- * @param {string} selector
+ * @param {string} name
+ * @param {string} text
  * @returns {HTMLElement}
  */
-export function part(root, selector) {
-  const found = root.querySelector(selector);
-  if (!found) throw new Error(`the page must have ${selector}, has not`);
-  return /** @type {HTMLElement} */ (found);
+function line(name, text) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
 }

@@ -1,144 +1,121 @@
 /**
- * The classify page: walks the tree in the browser, keeps the next galaxies at hand and
- * the answers safe. Without it the form works too, one post per question.
- *
- * @typedef {import("./tree.js").Step} Step
- * @typedef {import("./shelf.js").Subject} Subject
+ * The classify page, put together. Without it the form works too, one post per question.
  */
-import { Asking, part } from "./asking.js";
+import { Asking } from "./asking.js";
+import { claims, oneAtATime } from "./claims.js";
+import { Desk } from "./desk.js";
+import { deviceStore } from "./device.js";
+import { Favourite } from "./favourite.js";
+import { FeedbackCard } from "./feedback.js";
+import { Keeper, PREFIX } from "./keeping.js";
 import { bindKeys } from "./keys.js";
-import { deviceStore, newUuid, Outbox, StaleError } from "./outbox.js";
-import { preload, server, srcset } from "./server.js";
+import { Outbox } from "./outbox.js";
+import { part } from "./page.js";
+import { picture, preload, Renderings } from "./pictures.js";
+import { Server } from "./server.js";
+import { Settings } from "./settings.js";
 import { Shelf } from "./shelf.js";
-import { expectedLength, extend, openQuestion, spoken } from "./tree.js";
 import { Status } from "./status.js";
 import { Viewer } from "./viewer.js";
 
-const RETRY = 5000;
+const data = JSON.parse(part(document, "#page-data").textContent ?? "{}");
+const form = /** @type {HTMLFormElement} */ (part(document, "#asking"));
+const token = /** @type {HTMLInputElement} */ (part(form, "[name=csrfmiddlewaretoken]")).value;
+const { sizes } = /** @type {HTMLImageElement} */ (part(document, "#galaxy"));
+const store = deviceStore();
+const locks = navigator.locks;
+const claim = claims(locks);
 
-class Desk {
-  constructor() {
-    this.data = JSON.parse(part(document, "#page-data").textContent ?? "{}");
-    const form = /** @type {HTMLFormElement} */ (part(document, "#asking"));
-    const token = /** @type {HTMLInputElement} */ (part(form, "[name=csrfmiddlewaretoken]"));
-    const { fetchNext, send } = server(this.data, () => token.value);
-    this.image = /** @type {HTMLImageElement} */ (part(document, "#galaxy"));
-    this.status = new Status(document, this.data.words);
-    this.viewer = new Viewer(part(document, "#viewer"));
-    this.asking = new Asking(form, {
-      onAnswer: (slug) => void this.answer(slug),
-      onNothing: () => this.status.say("choose"),
-      onBack: () => this.back(this.path.length - 1),
-      onCrumb: (steps) => this.back(steps),
-    });
-    this.outbox = new Outbox({
-      store: deviceStore(),
-      send,
-      onResults: (results) => this.status.results(results),
-      onState: (state) => this.status.outbox(state),
-    });
-    this.shelf = new Shelf({
-      fetchNext,
-      preload: (subject) => preload(subject, this.image.sizes),
-      unsent: () => this.outbox.entries.length,
-    });
-    /** @type {Step[]} */
-    this.path = this.data.steps;
-    /** @type {Map<string, string>} answers given to this galaxy, kept when going back */
-    this.memory = new Map();
-    this.isBetween = false;
-  }
+const server = new Server(data, token);
+const status = new Status(document, data.words);
+const settings = new Settings(part(document, "#settings"), store);
+const feedback = new FeedbackCard(part(document, "#feedback"), data.words);
+const viewer = new Viewer(part(document, "#viewer"), data.words, (tool) => tools[tool]?.());
+const heart = document.querySelector("[data-tool=favourite]");
+const favourite =
+  heart instanceof HTMLElement
+    ? new Favourite(heart, (...given) => server.markFavourite(...given), (isRefused) =>
+        isRefused ? status.trouble("heart") : status.takeBack(["heart"]))
+    : null;
+const renderings = new Renderings(part(document, "#renderings"), (chosen) => viewer.show(picture(chosen, sizes)));
+const outbox = new Outbox({
+  keeper: new Keeper(store),
+  send: (entries) => server.send(entries),
+  account: () => server.data.account,
+  alone: oneAtATime(locks),
+  onState: (state) => desk.outboxChanged(state),
+  onResults: (results) => {
+    status.results(results);
+    mend();
+    for (const result of results) if (result.feedback) feedback.show(result.feedback);
+  },
+});
+const shelf = new Shelf({
+  fetchNext: (count) => server.fetchNext(count),
+  preload: (subject) => preload(subject, sizes),
+  unsent: () => outbox.entries.map(({ subject }) => subject),
+  claim,
+});
+const asking = new Asking(form, {
+  onAnswer: (slug, skip) => desk.answer(slug, skip),
+  onNothing: () => desk.nothing(),
+  onSend: () => desk.send(),
+  onBack: () => desk.back(),
+  onCrumb: (steps) => desk.back(steps),
+});
+const desk = new Desk({ server, outbox, shelf, asking, status, viewer, settings, display });
 
-  start() {
-    for (const entry of this.outbox.entries) this.shelf.mark(entry.subject);
-    this.image.addEventListener("error", () => this.status.trouble("picture"));
-    bindKeys(document, {
-      answer: (place) => this.isBetween || this.asking.choose(place),
-      next: () => this.isBetween || this.asking.goOn(),
-      back: () => this.isBetween || this.back(this.path.length - 1),
-      help: () => this.status.toggleKeys(),
-    });
-    addEventListener("online", () => void this.outbox.flush());
-    void this.outbox.flush();
-    const known = this.shelf.seen.has(this.data.subject.id);
-    void (known ? this.nextGalaxy() : this.showGalaxy(this.data.subject, this.path));
-    void this.shelf.fill().catch(() => {});
-  }
+/** @type {Record<string, () => void>} */
+const tools = {
+  retry: () => viewer.show(picture(renderings.all[renderings.place], sizes)),
+  skip: () => desk.skip(),
+  favourite: () => void favourite?.toggle(),
+};
 
-  /**
-   * @param {Subject} subject
-   * @param {Step[]} path
-   */
-  showGalaxy(subject, path = []) {
-    this.subject = subject;
-    this.shelf.mark(subject.id);
-    this.path = path;
-    this.memory = new Map(path);
-    this.startedAt = new Date();
-    if (!this.image.src.endsWith(subject.images.page)) {
-      this.image.src = subject.images.page;
-      this.image.srcset = srcset(subject.images);
-    }
-    this.viewer.reset();
-    this.ask(false);
-  }
-
-  /** @param {boolean} focus */
-  ask(focus) {
-    const question = openQuestion(this.data.tree, this.path);
-    if (!question) return;
-    const crumbs = spoken(this.data.tree, this.path);
-    this.asking.show(question, { chosen: this.memory.get(question.slug), crumbs, focus });
-    this.status.progress(this.path.length + 1, expectedLength(this.data.tree, this.path));
-  }
-
-  /** @param {string} slug */
-  async answer(slug) {
-    if (this.isBetween) return;
-    this.path = extend(this.data.tree, this.path, slug);
-    this.memory = new Map([...this.memory, this.path[this.path.length - 1]]);
-    this.status.calm();
-    if (openQuestion(this.data.tree, this.path)) this.ask(true);
-    else await this.finish();
-  }
-
-  /** @param {number} steps how many answers to keep */
-  back(steps) {
-    if (steps < 0) return;
-    this.path = this.path.slice(0, steps);
-    this.ask(true);
-  }
-
-  async finish() {
-    const entry = {
-      uuid: newUuid(),
-      version: this.data.version,
-      subject: /** @type {Subject} */ (this.subject).id,
-      annotations: this.path,
-      started_at: /** @type {Date} */ (this.startedAt).toISOString(),
-      metadata: { interface: "page", seconds: (Date.now() - Number(this.startedAt)) / 1000 },
-    };
-    void this.outbox.add(entry);
-    await this.nextGalaxy();
-  }
-
-  async nextGalaxy() {
-    this.isBetween = true;
-    this.status.fetching(true);
-    try {
-      const next = await this.shelf.take();
-      this.isBetween = next === null;
-      this.status.fetching(false);
-      if (next === null) return this.status.nothingLeft();
-      this.showGalaxy(next);
-      this.asking.heading.focus({ preventScroll: true });
-      this.status.say("sent");
-    } catch (error) {
-      if (error instanceof StaleError) return this.status.trouble("stale");
-      this.status.trouble("lost");
-      setTimeout(() => void this.nextGalaxy(), RETRY);
-    }
-  }
+/** @param {import("./shelf.js").Subject} subject */
+function display(subject) {
+  const isHere = viewer.image.src.endsWith(subject.images.page);
+  subject.picture ??= isHere ? viewer.image : picture(subject.images, sizes);
+  viewer.show(subject.picture);
+  renderings.offer(subject.renderings);
+  favourite?.show(subject.id);
 }
 
-new Desk().start();
+/** The server is in reach: have what did not arrive before. */
+function mend() {
+  if (viewer.isBroken) tools.retry();
+  shelf.topUp();
+}
+
+const use = (/** @type {string} */ tool) => () => viewer.use(tool);
+bindKeys(
+  document,
+  {
+    answer: (place) => desk.isBetween || asking.choose(place),
+    next: () => desk.isBetween || asking.goOn(true),
+    back: () => (desk.isBetween ? desk.undo() : desk.back()),
+    undo: () => desk.undo(),
+    help: () => status.toggleKeys(),
+    favourite: tools.favourite,
+    in: use("in"),
+    out: use("out"),
+    reset: use("reset"),
+    rotate: use("rotate"),
+    invert: use("invert"),
+    earlier: () => renderings.choose(renderings.place - 1),
+    later: () => renderings.choose(renderings.place + 1),
+    close: () => (status.close(), feedback.close()),
+  },
+  () => settings.get("keys"),
+);
+part(document, "#undo button").addEventListener("click", () => desk.undo());
+addEventListener("online", () => (mend(), void outbox.flush()));
+addEventListener("pagehide", () => void outbox.hurry());
+addEventListener("visibilitychange", () => document.visibilityState === "hidden" && void outbox.hurry());
+addEventListener("storage", ({ key }) => {
+  if (key !== null && !key.startsWith(PREFIX)) return;
+  for (const entry of outbox.entries) shelf.mark(entry.subject);
+  outbox.tell();
+});
+addEventListener("beforeunload", (event) => outbox.keeper.isForgetful && event.preventDefault());
+void desk.start(claim);

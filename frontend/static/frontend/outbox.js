@@ -1,49 +1,63 @@
 /**
  * Keeps classifications on this device until the server has answered for each of them.
  *
- * An entry leaves the outbox only when the server has named its UUID in an answer: recorded,
- * already recorded, or refused for good. Whatever else happens (no network, an error, a
- * reload, a closed tab) it stays and is sent again; the UUID makes that safe.
+ * An entry leaves only when the server has named its UUID in an answer: recorded, already
+ * recorded, or refused for good. Whatever else happens (no network, an error, a reload, a
+ * closed tab) it stays and is sent again; the UUID makes that safe. The latest may be held
+ * for a moment, so that it can be taken back.
  *
- * @typedef {{uuid: string, version: number, subject: number, annotations: [string, string][],
- *   started_at: string, metadata: Record<string, unknown>}} Entry
+ * @typedef {import("./keeping.js").Entry} Entry
  * @typedef {{uuid: string|null, status: "recorded"|"already-recorded"|"refused",
- *   echo?: {text: string, url: string}, problem?: {detail: string, type: string}}} Result
- * @typedef {Pick<Storage, "getItem"|"setItem">} Store
+ *   echo?: {text: string, url: string}, feedback?: import("./feedback.js").Feedback,
+ *   problem?: {detail: string, type: string}}} Result
+ * @typedef {{waiting: number, foreign: number, held: boolean, forgetful: boolean,
+ *   error: Error|null}} State
  */
+import { HOLD, isHeld, isOf } from "./keeping.js";
+import { defer, Retrying } from "./retrying.js";
+import { RefusedError, SignedOutError } from "./server.js";
 
-export const KEY = "lenticular.outbox";
 export const AT_ONCE = 50;
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 60000;
-
-/** The server has understood, and wants this page reloaded before anything else is sent. */
-export class StaleError extends Error {}
 
 export class Outbox {
   /**
    * @param {object} options
-   * @param {Store} options.store where entries survive a reload
+   * @param {import("./keeping.js").Keeper} options.keeper where entries survive a reload
    * @param {(entries: Entry[]) => Promise<Result[]>} options.send throws where nothing is known
+   * @param {() => number|null} [options.account] whose answers can be sent now, beside nobody's
    * @param {(results: Result[]) => void} [options.onResults] told once per answer
-   * @param {(state: {waiting: number, error: Error|null}) => void} [options.onState]
+   * @param {(state: State) => void} [options.onState]
    * @param {(task: () => void, milliseconds: number) => unknown} [options.later]
+   * @param {(task: () => Promise<void>) => Promise<void>} [options.alone] one tab at a time
+   * @param {() => number} [options.now] milliseconds of the wall clock, which tabs share
    */
-  constructor({ store, send, onResults = () => {}, onState = () => {}, later = defer }) {
-    this.store = store;
+  constructor({ keeper, send, account = () => null, onResults = () => {}, onState = () => {}, later = defer, alone = (task) => task(), now = Date.now }) {
+    this.keeper = keeper;
     this.send = send;
+    this.account = account;
     this.onResults = onResults;
     this.onState = onState;
     this.later = later;
-    this.failures = 0;
-    this.sending = false;
-    /** @type {Entry[]} what the store would not take */
-    this.unstored = [];
+    this.retrying = new Retrying(later, () => void this.flush());
+    this.alone = alone;
+    this.now = now;
+    this.isSending = false;
+    /** @type {string|null} */
+    this.held = null;
+    /** @type {Error|null} */
+    this.error = null;
   }
 
   /** @returns {Entry[]} what the server has not answered for, the oldest first */
   get entries() {
-    return [...read(this.store), ...this.unstored];
+    return this.keeper.entries;
+  }
+
+  /** @returns {Entry[]} what may be sent now */
+  get due() {
+    const latest = this.now();
+    const account = this.account();
+    return this.entries.filter((entry) => !isHeld(entry, latest) && isOf(entry, account));
   }
 
   /**
@@ -53,35 +67,92 @@ export class Outbox {
    * @returns {Promise<void>}
    */
   async add(entry) {
-    try {
-      this.store.setItem(KEY, JSON.stringify([...read(this.store), entry]));
-    } catch {
-      this.unstored.push(entry);
-    }
+    this.keeper.put({ kept_at: this.now(), ...entry });
     await this.flush();
   }
 
   /**
-   * Send what waits; on failure, try again later and later.
+   * Keep one more, and send it a little later, or when `release` is called.
+   *
+   * @param {Entry} entry
+   */
+  hold(entry) {
+    this.release();
+    this.held = entry.uuid;
+    this.keeper.put({ kept_at: this.now(), ...entry, held_until: this.now() + HOLD });
+    this.later(() => this.held === entry.uuid && this.release(), HOLD);
+    this.tell();
+  }
+
+  /** @returns {boolean} whether what was held is ours again, and will not be sent */
+  takeBack() {
+    const uuid = this.held;
+    this.held = null;
+    const found = this.entries.some((entry) => entry.uuid === uuid && isHeld(entry, this.now()));
+    if (found) this.keeper.remove(/** @type {string} */ (uuid));
+    this.tell();
+    return found;
+  }
+
+  /** Send what is held. */
+  release() {
+    if (this.letGo()) void this.flush();
+  }
+
+  /** @returns {Entry|undefined} what was held, now to be sent */
+  letGo() {
+    const entry = this.entries.find(({ uuid }) => uuid === this.held);
+    this.held = null;
+    if (entry) this.keeper.put({ ...entry, held_until: undefined });
+    return entry;
+  }
+
+  /** Send what is held while the page still lives, without waiting for the other tabs. */
+  async hurry() {
+    const entry = this.letGo();
+    this.tell();
+    if (!entry || this.retrying.isPaused) return;
+    try {
+      this.settle([entry], await this.send([entry]));
+    } catch (error) {
+      this.failed(/** @type {Error & {wait?: number}} */ (error));
+    }
+  }
+
+  /**
+   * Send what is due; on failure, try again later and later.
    *
    * @returns {Promise<void>}
    */
   async flush() {
-    if (this.sending) return;
-    this.sending = true;
+    if (this.isSending || this.retrying.isPaused) return;
+    this.isSending = true;
     try {
-      while (this.entries.length > 0) {
-        const batch = this.entries.slice(0, AT_ONCE);
-        this.tell(null);
-        this.settle(batch, await this.send(batch));
-        this.failures = 0;
-      }
+      await this.alone(() => this.sendAll());
+      this.retrying.succeeded();
       this.tell(null);
     } catch (error) {
-      this.tell(/** @type {Error} */ (error));
-      if (!(error instanceof StaleError)) this.later(() => void this.flush(), this.wait());
+      this.failed(/** @type {Error & {wait?: number}} */ (error));
     } finally {
-      this.sending = false;
+      this.isSending = false;
+    }
+  }
+
+  async sendAll() {
+    let atOnce = AT_ONCE;
+    for (let batch = this.due.slice(0, atOnce); batch.length > 0; batch = this.due.slice(0, atOnce)) {
+      const asker = this.account();
+      this.tell(null);
+      try {
+        this.settle(batch, await this.send(batch));
+      } catch (error) {
+        // Somebody else asks now: only what is nobody's or theirs is due.
+        if (error instanceof SignedOutError && this.account() !== asker) continue;
+        if (!(error instanceof RefusedError)) throw error;
+        // One bad entry must not hold up the others.
+        if (batch.length === 1) this.settle(batch, [refusal(batch[0], error)]);
+        atOnce = 1;
+      }
     }
   }
 
@@ -93,78 +164,34 @@ export class Outbox {
    */
   settle(batch, results) {
     const answered = new Set(results.map((result) => result.uuid));
-    if (!batch.some((entry) => answered.has(entry.uuid))) {
-      throw new Error("the server answered for none of the classifications");
-    }
-    const keep = (/** @type {Entry} */ entry) => !answered.has(entry.uuid);
-    this.unstored = this.unstored.filter(keep);
-    const stored = read(this.store);
-    if (stored.some((entry) => !keep(entry))) {
-      this.store.setItem(KEY, JSON.stringify(stored.filter(keep)));
-    }
+    const left = batch.filter((entry) => answered.has(entry.uuid));
+    if (left.length === 0) throw new Error("the server answered for none of the classifications");
+    for (const { uuid } of left) this.keeper.remove(uuid);
     this.onResults(results);
+    this.tell();
   }
 
-  /** @returns {number} milliseconds until the next try: doubling, up to a minute */
-  wait() {
-    this.failures += 1;
-    return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.failures - 1));
+  /** @param {Error & {wait?: number}} error with the milliseconds that the server asked for */
+  failed(error) {
+    this.tell(error);
+    this.retrying.failed(error.wait);
   }
 
-  /** @param {Error|null} error */
-  tell(error) {
-    this.onState({ waiting: this.entries.length, error });
-  }
-}
-
-/**
- * @param {Store} store
- * @returns {Entry[]} nothing where the store is closed to us or holds something else
- */
-function read(store) {
-  try {
-    const found = JSON.parse(store.getItem(KEY) ?? "[]");
-    return Array.isArray(found) ? found.filter((entry) => typeof entry?.uuid === "string") : [];
-  } catch {
-    return [];
+  /** @param {Error|null} [error] unchanged where left out */
+  tell(error = this.error) {
+    this.error = error;
+    const [entries, account] = [this.entries, this.account()];
+    const foreign = entries.filter((entry) => !isOf(entry, account)).length;
+    const forgetful = this.keeper.isForgetful;
+    this.onState({ waiting: entries.length, foreign, held: this.held !== null, forgetful, error });
   }
 }
 
 /**
- * Return this browser's storage, or one that forgets where the browser keeps it from us.
- *
- * @returns {Store}
+ * @param {Entry} entry
+ * @param {Error} error
+ * @returns {Result}
  */
-export function deviceStore() {
-  try {
-    return localStorage;
-  } catch {
-    return { getItem: () => null, setItem: refuse };
-  }
-}
-
-/** @returns {never} */
-function refuse() {
-  throw new Error("this browser keeps nothing for us");
-}
-
-/**
- * Make a random UUID; `crypto.randomUUID` exists only on secure addresses.
- *
- * @returns {string}
- */
-export function newUuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
-/**
- * @param {() => void} task
- * @param {number} milliseconds
- */
-function defer(task, milliseconds) {
-  setTimeout(task, milliseconds);
+function refusal({ uuid }, error) {
+  return { uuid, status: "refused", problem: { detail: error.message, type: "" } };
 }

@@ -1,67 +1,153 @@
 /**
- * Talks to the classify API.
+ * Talks to the classify API, and keeps what this page knows of the server: its token, whose
+ * page it is, which tree is asked now.
  *
- * @typedef {import("./outbox.js").Entry} Entry
+ * @typedef {import("./keeping.js").Entry} Entry
  * @typedef {import("./outbox.js").Result} Result
  * @typedef {import("./shelf.js").Served} Served
+ * @typedef {{next: string, post: string, favourite?: string, version: number, account: number|null,
+ *   tree: import("./tree.js").Tree, subject: import("./shelf.js").Subject,
+ *   steps: import("./tree.js").Step[], words: Record<string, string>}} PageData
  */
-import { StaleError } from "./outbox.js";
 
 const PATIENCE = 20000;
+/** A browser sends no more than 64 KiB for a page that is being left. */
+const KEEPALIVE = 60000;
 
-/**
- * Post JSON and return the answer's.
- *
- * @param {string} address
- * @param {unknown} body
- * @param {string} token
- * @returns {Promise<any>}
- * @throws {StaleError} where the page's token is too old
- */
-async function post(address, body, token) {
-  const response = await fetch(address, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-CSRFToken": token },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(PATIENCE),
-  });
-  if (response.status === 401 || response.status === 403) throw new StaleError(response.statusText);
-  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  return response.json();
+/** The server does not take this page's word, not even after a fresh token. */
+export class StaleError extends Error {}
+
+/** The page belongs to an account that is not signed in any more. */
+export class SignedOutError extends Error {}
+
+/** The server will never take this body. */
+export class RefusedError extends Error {}
+
+/** The server could not answer; `wait` is how many milliseconds it asks us to wait. */
+export class BusyError extends Error {
+  /** @param {Response} response */
+  constructor(response) {
+    super(`${response.status} ${response.statusText}`);
+    const seconds = Number(response.headers.get("Retry-After"));
+    this.wait = seconds > 0 ? seconds * 1000 : undefined;
+  }
+}
+
+export class Server {
+  /**
+   * @param {PageData} data
+   * @param {string} token
+   * @param {object} [world]
+   * @param {typeof fetch} [world.request]
+   * @param {() => Promise<{token: string, data: PageData|null}>} [world.look] reads the page anew
+   */
+  constructor(data, token, { request = (...given) => fetch(...given), look = readPage } = {}) {
+    this.data = data;
+    this.token = token;
+    this.request = request;
+    this.look = look;
+  }
+
+  /**
+   * @param {number} count
+   * @returns {Promise<Served>}
+   */
+  async fetchNext(count) {
+    const served = await this.post(this.data.next, { count });
+    // A new tree is asked from the next galaxy on.
+    if (served.version !== this.data.version) await this.refresh().catch(() => {});
+    return { ...served, subjects: served.subjects.map(this.mine) };
+  }
+
+  /** @param {import("./shelf.js").Subject} subject */
+  mine = (subject) => ({ ...subject, account: this.data.account });
+
+  /**
+   * @param {Entry[]} entries
+   * @returns {Promise<Result[]>}
+   */
+  send(entries) {
+    const classifications = entries.map(({ account: _, kept_at: __, held_until: ___, ...entry }) => entry);
+    return this.post(this.data.post, { classifications, sent_at: plausible(new Date()) });
+  }
+
+  /**
+   * @param {number} subject
+   * @param {boolean} favourite
+   * @returns {Promise<{favourite: boolean}>}
+   */
+  markFavourite(subject, favourite) {
+    return this.post((this.data.favourite ?? "").replace(/\b0\b/, String(subject)), { favourite });
+  }
+
+  /**
+   * Post JSON and return the answer's; a token that has expired is replaced on the way.
+   *
+   * @param {string} address
+   * @param {unknown} body
+   * @returns {Promise<any>}
+   */
+  async post(address, body) {
+    let response = await this.ask(address, body);
+    if (response.status === 401) {
+      await this.refresh();
+      throw new SignedOutError(response.statusText);
+    }
+    if (response.status === 403) {
+      const before = this.data.account;
+      await this.refresh();
+      if (before !== null && this.data.account !== before) throw new SignedOutError("signed out");
+      response = await this.ask(address, body);
+    }
+    if (response.status === 401 || response.status === 403) throw new StaleError(response.statusText);
+    if (response.status === 400 || response.status === 413) throw new RefusedError(response.statusText);
+    if (!response.ok) throw new BusyError(response);
+    return response.json();
+  }
+
+  /**
+   * @param {string} address
+   * @param {unknown} body
+   * @returns {Promise<Response>}
+   */
+  ask(address, body) {
+    const text = JSON.stringify(body);
+    const headers = new Headers({ "Content-Type": "application/json", "X-CSRFToken": this.token });
+    if (this.data.account !== null) headers.set("X-Account", String(this.data.account));
+    return this.request(address, {
+      method: "POST",
+      headers,
+      body: text,
+      keepalive: text.length < KEEPALIVE,
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+  }
+
+  /** Learn from the page, as it is now, who is asking and what is asked. */
+  async refresh() {
+    const { token, data } = await this.look();
+    this.token = token;
+    this.data = data ?? this.data;
+  }
+}
+
+/** @returns {Promise<{token: string, data: PageData|null}>} */
+async function readPage() {
+  const response = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+  if (!response.ok) throw new BusyError(response);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const token = page.querySelector("[name=csrfmiddlewaretoken]")?.getAttribute("value") ?? "";
+  const data = page.querySelector("#page-data")?.textContent;
+  return { token, data: data ? JSON.parse(data) : null };
 }
 
 /**
- * Return what the outbox and the shelf ask of the server.
+ * Return a time as the server reads it; null for that of a clock which was never set.
  *
- * @param {{next: string, post: string}} addresses
- * @param {() => string} token
- * @returns {{fetchNext: (count: number) => Promise<Served>, send: (entries: Entry[]) => Promise<Result[]>}}
+ * @param {Date} time
+ * @returns {string|null}
  */
-export function server(addresses, token) {
-  return {
-    fetchNext: (count) => post(addresses.next, { count }, token()),
-    send: (entries) => post(addresses.post, { classifications: entries }, token()),
-  };
-}
-
-/**
- * Fetch and decode a picture before it is needed.
- *
- * @param {{images: {page: string, full: string}}} subject
- * @param {string} sizes as on the page's own picture
- * @returns {Promise<void>}
- */
-export async function preload({ images }, sizes) {
-  const picture = new Image();
-  picture.sizes = sizes;
-  picture.srcset = srcset(images);
-  await picture.decode();
-}
-
-/**
- * @param {{page: string, full: string}} images
- * @returns {string}
- */
-export function srcset(images) {
-  return `${images.page} 512w, ${images.full} 1024w`;
+export function plausible(time) {
+  const year = time.getUTCFullYear();
+  return year >= 1970 && year <= 9000 ? time.toISOString() : null;
 }

@@ -2,19 +2,26 @@
  * What the classify page says beside the question: progress, what is sent, what went wrong.
  *
  * @typedef {import("./outbox.js").Result} Result
+ * @typedef {import("./outbox.js").State} State
  */
-import { part } from "./asking.js";
-import { StaleError } from "./outbox.js";
+import { fill, part } from "./page.js";
+import { BusyError, SignedOutError, StaleError } from "./server.js";
+
+/** Complaints that the next answer mends, and those that an empty outbox does. */
+const PASSING = ["choose", "lost", "picture"];
+const SENDING = ["offline", "busy", "stale", "foreign", "forgetful"];
 
 /**
- * Fill `{name}` places of a sentence.
+ * Return the name of what is wrong with sending; null for nothing.
  *
- * @param {string} sentence
- * @param {Record<string, string|number>} values
- * @returns {string}
+ * @param {State} state
+ * @returns {string|null}
  */
-export function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+export function trouble({ waiting, foreign, forgetful, error }) {
+  if (error instanceof StaleError) return "stale";
+  if (foreign || error instanceof SignedOutError) return "foreign";
+  if (error) return error instanceof BusyError ? "busy" : "offline";
+  return forgetful && waiting ? "forgetful" : null;
 }
 
 export class Status {
@@ -29,55 +36,71 @@ export class Status {
   }
 
   /**
+   * Show how far the volunteer is, and tell screen readers; `name` is told first.
+   *
    * @param {number} n
    * @param {number} m
+   * @param {string} [name]
    */
-  progress(n, m) {
-    part(this.page, "#progress").textContent = fill(this.words.progress, { n, m });
-  }
-
-  /**
-   * Speak to screen readers.
-   *
-   * @param {string} name
-   */
-  say(name) {
-    part(this.page, "#live").textContent = this.words[name];
-    if (name === "choose") this.trouble(name);
+  progress(n, m, name) {
+    const words = fill(this.words.progress, { n, m });
+    part(this.page, "#progress").textContent = words;
+    part(this.page, "#live").textContent = name ? `${this.words[name]} ${words}` : words;
   }
 
   /**
    * @param {string} name
-   * @param {Record<string, string>} values
+   * @param {Record<string, string|number>} values
    */
   trouble(name, values = {}) {
     const notice = part(this.page, "#trouble");
-    notice.dataset.name = name;
-    notice.textContent = fill(this.words[name], values);
+    const words = fill(this.words[name], values);
+    if (!notice.hidden && notice.dataset.text === words) return;
+    Object.assign(notice.dataset, { name, text: words });
+    notice.replaceChildren(words, ...(name === "foreign" ? [this.signIn()] : []));
     notice.hidden = false;
+  }
+
+  /** @returns {Node} the way back to the account, and then here */
+  signIn() {
+    const template = /** @type {HTMLTemplateElement} */ (part(this.page, "#sign-in-template"));
+    return template.content.cloneNode(true);
+  }
+
+  /** @param {string[]} names */
+  takeBack(names) {
+    const notice = part(this.page, "#trouble");
+    if (names.includes(notice.dataset.name ?? "")) notice.hidden = true;
   }
 
   /** Take back a complaint that the next answer has mended. */
   calm() {
-    const notice = part(this.page, "#trouble");
-    notice.hidden = ["choose", "lost", "picture"].includes(notice.dataset.name ?? "") || notice.hidden;
+    this.takeBack(PASSING);
   }
 
-  /** @param {{waiting: number, error: Error|null}} state */
-  outbox({ waiting, error }) {
+  /** @param {State} state */
+  outbox(state) {
+    const { waiting, foreign, held } = state;
     const words = waiting ? fill(this.words.waiting, { n: waiting }) : this.words.saved;
     part(this.page, "#outbox-state").textContent = words;
-    const notice = part(this.page, "#trouble");
-    if (error) this.trouble(error instanceof StaleError ? "stale" : "offline");
-    else if (["offline", "stale"].includes(notice.dataset.name ?? "") && !waiting) notice.hidden = true;
+    const name = trouble(state);
+    if (name) this.trouble(name, { n: foreign || waiting });
+    else if (waiting === Number(held)) this.takeBack(SENDING);
   }
 
   /** @param {Result[]} results */
   results(results) {
-    for (const { status, echo, problem } of results) {
-      if (status === "refused") this.trouble("refused", { why: problem?.detail ?? "" });
+    for (const { status, echo, feedback, problem } of results) {
+      if (status === "refused") this.refused(problem);
       if (echo) this.echo(echo);
+      if (feedback) part(this.page, "#echo").hidden = true;
     }
+  }
+
+  /** @param {{detail: string, type: string}} [problem] */
+  refused(problem) {
+    if (problem?.type.endsWith(":already-classified")) this.trouble("already");
+    else this.trouble("refused", { why: problem?.detail ?? "" });
   }
 
   /** @param {{text: string, url: string}} echo */
@@ -94,15 +117,26 @@ export class Status {
     if (!on) this.calm();
   }
 
-  nothingLeft() {
-    part(this.page, "#desk").hidden = true;
+  /** @param {boolean} isOver nothing is left, or there is something again after all */
+  rest(isOver) {
+    part(this.page, "#desk").hidden = isOver;
     const rest = part(this.page, "#rest");
-    rest.hidden = false;
-    part(rest, "h1").focus();
+    rest.hidden = !isOver;
+    // The last galaxy can be had back from here, too.
+    part(this.page, isOver ? "#rest" : "#crumbs-row").append(part(this.page, "#undo"));
+    if (isOver) part(rest, "h1").focus();
   }
 
   toggleKeys() {
     const keys = /** @type {HTMLDetailsElement} */ (part(this.page, "#keys"));
     keys.open = !keys.open;
+  }
+
+  /** Close what is open over the page. */
+  close() {
+    for (const open of this.page.querySelectorAll("main details[open]")) {
+      /** @type {HTMLDetailsElement} */ (open).open = false;
+      if (open.contains(this.page.activeElement)) part(open, "summary").focus();
+    }
   }
 }

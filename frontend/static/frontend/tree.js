@@ -57,6 +57,26 @@ export function extend(tree, path, answer) {
 }
 
 /**
+ * Return the answers kept from an earlier walk that still apply after `path`, in order, as
+ * far as they lead.
+ *
+ * @param {Tree} tree
+ * @param {Step[]} path
+ * @param {Map<string, string>} kept question to answer
+ * @returns {Step[]}
+ */
+export function keptAfter(tree, path, kept) {
+  /** @type {Step[]} */
+  const rest = [];
+  for (let open = openQuestion(tree, path); open; open = openQuestion(tree, [...path, ...rest])) {
+    const answer = kept.get(open.slug);
+    if (!open.answers.some(({ slug }) => slug === answer)) break;
+    rest.push([open.slug, /** @type {string} */ (answer)]);
+  }
+  return rest;
+}
+
+/**
  * Return the words of the answers given so far.
  *
  * @param {Tree} tree

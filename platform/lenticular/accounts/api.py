@@ -10,7 +10,12 @@ from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from lenticular.accounts.web import COOKIE, remember_volunteer, volunteer_for_request
+from lenticular.accounts.web import (
+    COOKIE,
+    SignedOutError,
+    remember_volunteer,
+    volunteer_for_request,
+)
 from lenticular.common.parsers import BoundedJSONParser
 
 if TYPE_CHECKING:
@@ -20,6 +25,9 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from lenticular.accounts.models import Volunteer
+
+ACCOUNT_HEADER = "X-Account"
+"""Names the account that a page was made for, so that nothing is recorded for another."""
 
 
 class VolunteerCookieAuthentication(SessionAuthentication):
@@ -53,7 +61,16 @@ class VolunteersView(APIView):
     permission_classes = (AllowAny,)
 
     def volunteer(self, request: Request) -> Volunteer:
-        """Return who is asking; a new browser becomes a volunteer."""
+        """Return who is asking; a new browser becomes a volunteer.
+
+        Raises
+        ------
+        SignedOutError
+            Where the page was made for an account that is not signed in any more.
+        """
+        account = request.headers.get(ACCOUNT_HEADER)
+        if account is not None and account != str(request.user.pk):
+            raise SignedOutError("the page is of an account that is not signed in any more")
         return volunteer_for_request(cast("HttpRequest", request))
 
     def respond(self, request: Request, volunteer: Volunteer, body: Any, code: int) -> Response:

@@ -11,7 +11,7 @@ from django.conf import settings
 from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.selectors import canonical
 from lenticular.accounts.services import create_anonymous_volunteer, volunteer_of
-from lenticular.common.errors import ForbiddenError
+from lenticular.common.errors import LenticularError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -24,9 +24,10 @@ SIGNED_IN = "signed_in"
 """The cookie by which a browser knows that it was signed in, once its session has ended."""
 
 
-class SignedOutError(ForbiddenError):
+class SignedOutError(LenticularError):
     """The session has ended by itself; what the account did waits until it signs in again."""
 
+    status = 401
     kind = "signed-out"
     title = "This browser was signed out"
 

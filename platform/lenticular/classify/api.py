@@ -14,6 +14,7 @@ from lenticular.classify.api_parts import (
     BadEntryError,
     BatchSerializer,
     CountSerializer,
+    clock_skew,
     named_uuid,
     read_entry,
 )
@@ -53,15 +54,20 @@ class ServedSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     external_id = serializers.CharField()
     images = serializers.DictField(child=serializers.CharField())
+    renderings = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
     metadata = serializers.DictField()
     expires_at = serializers.DateTimeField()
 
 
 class NextSerializer(serializers.Serializer[Any]):
-    """Subjects to classify; `remaining` is false once no more is left for the volunteer."""
+    """Subjects to classify; `remaining` is false once no more is left for the volunteer.
+
+    `version` is what is asked now: a browser whose tree is another one reads it anew.
+    """
 
     subjects = ServedSerializer(many=True)
     remaining = serializers.BooleanField()
+    version = serializers.IntegerField()
 
 
 class EchoSerializer(serializers.Serializer[Any]):
@@ -133,7 +139,11 @@ class NextView(VolunteersView):
         count = asked.validated_data["count"]
         volunteer = self.volunteer(request)
         leases = lease_subjects(workflow=workflow, volunteer=volunteer, count=count)
-        body = {"subjects": served_subjects(leases), "remaining": len(leases) == count}
+        body = {
+            "subjects": served_subjects(leases),
+            "remaining": len(leases) == count,
+            "version": current_version(workflow).pk,
+        }
         return self.respond(request, volunteer, body, status.HTTP_200_OK)
 
 
@@ -145,7 +155,8 @@ class ClassificationsView(VolunteersView):
         """Record each entry by itself; a repeated UUID answers as the first did."""
         entries = _entries(request.data)
         volunteer = self.volunteer(request)
-        results = [_record(volunteer, raw) for raw in entries]
+        skew = clock_skew(request.data)
+        results = [_record(volunteer, raw, skew) for raw in entries]
         return self.respond(request, volunteer, results, status.HTTP_207_MULTI_STATUS)
 
 
@@ -160,9 +171,9 @@ def _entries(body: object) -> list[object]:
     return entries
 
 
-def _record(volunteer: Volunteer, raw: object) -> dict[str, Any]:
+def _record(volunteer: Volunteer, raw: object, skew: int | None) -> dict[str, Any]:
     try:
-        entry = read_entry(raw)
+        entry = read_entry(raw, clock_skew=skew)
     except BadEntryError as error:
         return {"uuid": named_uuid(raw), "status": "refused", "problem": problem_document(error)}
     return _result(record_classifications(volunteer=volunteer, batch=[entry])[0])

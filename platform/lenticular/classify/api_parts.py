@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 
 from lenticular.classify.services import NewClassification
 from lenticular.common.errors import InvalidInputError
 
 MAX_STEPS = 100
+MAX_SKEW_SECONDS = 60
+"""How far a client's clock may be off before we note it."""
 
 
 class CountSerializer(serializers.Serializer[Any]):
@@ -43,6 +47,20 @@ class BatchSerializer(serializers.Serializer[Any]):
     """A batch of classifications."""
 
     classifications = serializers.ListField(child=EntrySerializer(), max_length=100)
+    sent_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+def clock_skew(body: object) -> int | None:
+    """Return by how many seconds the client's clock is ahead; None where it is right or unknown."""
+    text = body.get("sent_at") if isinstance(body, dict) else None
+    try:
+        sent_at = parse_datetime(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    if sent_at is None or sent_at.tzinfo is None:
+        return None
+    skew = round((sent_at - timezone.now()).total_seconds())
+    return skew if abs(skew) > MAX_SKEW_SECONDS else None
 
 
 class BadEntryError(InvalidInputError):
@@ -51,8 +69,8 @@ class BadEntryError(InvalidInputError):
     kind = "bad-entry"
 
 
-def read_entry(raw: object) -> NewClassification:
-    """Return one entry of a batch.
+def read_entry(raw: object, *, clock_skew: int | None = None) -> NewClassification:
+    """Return one entry of a batch; a clock that is off is noted in its metadata, in seconds.
 
     Raises
     ------
@@ -64,13 +82,14 @@ def read_entry(raw: object) -> NewClassification:
         fields = ", ".join(sorted(entry.errors))
         raise BadEntryError(f"the entry breaks a rule in: {fields}", errors=entry.errors)
     found = entry.validated_data
+    noted = {} if clock_skew is None else {"clock_skew": clock_skew}
     return NewClassification(
         uuid=found["uuid"],
         version_id=found["version"],
         subject_id=found["subject"],
         annotations=[(question, answer) for question, answer in found["annotations"]],
         started_at=found["started_at"],
-        metadata=found["metadata"],
+        metadata={**found["metadata"], **noted},
     )
 
 

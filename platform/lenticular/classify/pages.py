@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -38,7 +38,7 @@ def classify_context(*, walk: Walk, lease: Lease, volunteer: Volunteer) -> dict[
             for each in (question.answers if question else ())
         ],
         "crumbs": [tree.question(name).answer(slug).text(language) for name, slug in walk.steps],
-        "page_data": page_data(walk, subject),
+        "page_data": page_data(walk, subject, volunteer),
         **told_last(workflow=workflow, volunteer=volunteer),
     }
 
@@ -51,18 +51,28 @@ def told_last(*, workflow: Workflow, volunteer: Volunteer) -> dict[str, Any]:
     return {"feedback": feedback, "echo": echo}
 
 
-def page_data(walk: Walk, subject: dict[str, Any]) -> dict[str, Any]:
+def page_data(walk: Walk, subject: dict[str, Any], volunteer: Volunteer) -> dict[str, Any]:
     """Return what the browser needs to walk by itself, as JSON values."""
     workflow = walk.version.workflow
     return {
+        "account": volunteer.user_id,
         "version": walk.version.pk,
         "tree": spoken_tree(walk.version),
         "subject": subject,
         "steps": [list(step) for step in walk.steps],
         "next": reverse("api-next", args=[workflow.slug]),
         "post": reverse("api-classifications"),
+        "favourite": favourite_address(),
         "words": browser_words(),
     }
+
+
+def favourite_address() -> str:
+    """Return where a favourite is marked, with 0 for the subject; empty where nobody keeps them."""
+    try:
+        return reverse("api-favourite", args=[0])
+    except NoReverseMatch:
+        return ""
 
 
 def browser_words() -> dict[str, str]:
@@ -71,13 +81,27 @@ def browser_words() -> dict[str, str]:
         "progress": _("Question {n} of about {m}"),
         "choose": _("Choose an answer first."),
         "saved": _("All sent"),
-        "waiting": _("Saved on this device, {n} to send"),
+        "waiting": _("Saved here, {n} to send"),
         "offline": _("No connection. Your answers are saved on this device and will be sent."),
         "refused": _("One classification was not used: {why}. The others are safe."),
         "stale": _("Please reload this page to send your answers; they are saved on this device."),
         "lost": _("The next galaxy did not arrive. Nothing is lost; we try again."),
         "sent": _("Galaxy done. Here is the next one."),
-        "picture": _("The picture did not arrive. Reload the page, or go on to the next galaxy."),
+        "undone": _("Here is the galaxy before, with your answers."),
+        "elsewhere": _("Another tab has that galaxy. Here is the next one."),
+        "skipped": _("Skipped. Here is another galaxy."),
+        "picture": _("The picture did not arrive. Try it again, or skip this galaxy."),
+        "already": _("You had answered a galaxy before; your first answers count."),
+        "busy": _("The server is busy. Your answers are saved on this device and will be sent."),
+        "foreign": _("You are signed out. Answers saved on this device, not sent yet: {n}."),
+        "forgetful": _("This browser keeps nothing: leave this page open until all is sent."),
+        "heart": _("The favourite was not kept. Please try again later."),
+        "review": _("Send these answers?"),
+        "send": _("Send"),
+        "frame": _("Picture of the galaxy: arrow keys move it once it is enlarged"),
+        "view": _("Enlarged to {zoom} %, turned by {turn} degrees."),
+        "inverted": _("Inverted."),
+        "compared": _("You said “{yours}”, an expert “{expert}”."),
     }
 
 

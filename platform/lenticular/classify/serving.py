@@ -8,7 +8,7 @@ from django.db.models import prefetch_related_objects
 from django.utils.translation import get_language
 
 from lenticular.classify.templatetags.frontend import icon_address
-from lenticular.subjects.selectors import image_urls
+from lenticular.subjects.selectors import image_urls, rendering_urls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ def served_subjects(leases: Sequence[Lease]) -> list[dict[str, Any]]:
             "id": subject.pk,
             "external_id": subject.external_id,
             "images": image_urls(subject),
+            "renderings": rendering_urls(subject),
             "metadata": subject.metadata,
             "expires_at": lease.expires_at.isoformat(),
         }

@@ -151,13 +151,13 @@ def _checked(
     chunk: list[ManifestRow],
     seen: _SeenIds,
     rejects: list[ImportReject],
-) -> Iterator[tuple[ManifestRow, Path]]:
-    """Yield the rows whose cells are right, each with its image's path; note the others."""
+) -> Iterator[tuple[ManifestRow, dict[str, Path]]]:
+    """Yield the rows whose cells are right, each with its images' paths; note the others."""
     for row in chunk:
         try:
             check_external_id(row.external_id)
             _position(row)
-            path = _path(manifest.folder, row.file)
+            paths = _paths(manifest.folder, row)
             if not seen.add(row.external_id):
                 raise RejectedRowError(
                     "duplicate-id", f"id must be unique in the manifest, {row.external_id} is not"
@@ -165,7 +165,7 @@ def _checked(
         except InvalidInputError as error:
             rejects.append(_reject(run, row, error))
         else:
-            yield row, path
+            yield row, paths
 
 
 def _position(row: ManifestRow) -> tuple[float | None, float | None]:
@@ -176,6 +176,12 @@ def _position(row: ManifestRow) -> tuple[float | None, float | None]:
         raise RejectedRowError("bad-coordinates", message) from error
     check_position(ra, dec)
     return ra, dec
+
+
+def _paths(folder: Path, row: ManifestRow) -> dict[str, Path]:
+    """Return rendering to path of the row's images, the first one first."""
+    files = {row.rendering: row.file, **row.renderings}
+    return {name: _path(folder, file) for name, file in files.items()}
 
 
 def _path(folder: Path, file: str) -> Path:
@@ -192,14 +198,23 @@ def _path(folder: Path, file: str) -> Path:
     return path
 
 
-def _decoded(pair: tuple[ManifestRow, Path]) -> NewSubject | ImageError:
-    row, path = pair
+def _decoded(pair: tuple[ManifestRow, dict[str, Path]]) -> NewSubject | ImageError:
+    row, paths = pair
     try:
-        picture = read_picture(path)
+        others = {name: read_picture(path) for name, path in paths.items()}
     except ImageError as error:
         return error
     ra, dec = _position(row)
-    return NewSubject(row.external_id, picture, ra, dec, row.metadata, row.hidden_metadata)
+    return NewSubject(
+        row.external_id,
+        others.pop(row.rendering),
+        ra,
+        dec,
+        row.metadata,
+        row.hidden_metadata,
+        row.rendering,
+        others,
+    )
 
 
 def _reject(

@@ -2,14 +2,16 @@
 
 Columns, as Panoptes has them: ``external_id`` (or ``id``, ``objid``, ``id_str``, else the
 first column), ``location:1`` (or ``file``, ``file_loc``, ``image``), ``ra`` and ``dec`` in
-degrees, and ``metadata:<key>``, which volunteers see. A ``#`` or ``!`` before a column's
-name or its key hides it from volunteers, and so does the lack of ``metadata:``: a column
-may hold the answer.
+degrees, and ``metadata:<key>``, which volunteers see. Further renderings of a galaxy stand
+in ``location:2`` and so on, or in ``image:<name>``, which names them. A ``#`` or ``!``
+before a column's name or its key hides it from volunteers, and so does the lack of
+``metadata:``: a column may hold the answer.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,10 @@ IMAGE_COLUMNS = ("location:1", "file", "file_loc", "image")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
 VOTABLE_SUFFIXES = frozenset({".vot", ".votable", ".xml"})
 METADATA = "metadata:"
+NAMED_IMAGE = "image:"
+NUMBERED_IMAGE = re.compile(r"location:([1-9]\d?)")
+RENDERING = re.compile(r"[-\w]{1,40}", re.ASCII)
+FIRST = "main"
 HIDING = "#!"
 CHUNK = 1000
 
@@ -51,6 +57,10 @@ class ManifestRow:
         Stripped; blank where the row has none.
     ra, dec
         As written; blank where the row has none.
+    rendering
+        The name of the first image.
+    renderings
+        Name to file of the others, in the table's order; those that the row lacks left out.
     """
 
     number: int
@@ -60,6 +70,8 @@ class ManifestRow:
     dec: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     hidden_metadata: Mapping[str, Any] = field(default_factory=dict)
+    rendering: str = FIRST
+    renderings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,8 @@ def open_manifest(source: Path, *, folder: Path | None = None) -> Manifest:
     ------
     ManifestError
         For a source that is not there, of another kind, or whose table has no column of
-        images. A table damaged further on raises it when that row is reached.
+        images, or one with a bad name. A table damaged further on raises it when that row
+        is reached.
     """
     if source.is_dir():
         return _folder(source)
@@ -134,7 +147,7 @@ def _csv(source: Path, folder: Path) -> Manifest:
             columns = next(csv.reader(file), [])
     except (csv.Error, UnicodeDecodeError) as error:
         raise ManifestError(f"{source.name} must be CSV in UTF-8: {error}") from error
-    _image_column(source, columns)
+    _image_columns(source, columns)
     return Manifest(folder, rows, max(0, _count_lines(source) - 1))
 
 
@@ -155,7 +168,7 @@ def _parquet(source: Path, folder: Path) -> Manifest:
             for batch in table.iter_batches(batch_size=CHUNK):
                 yield from batch.to_pylist()
 
-    _image_column(source, columns)
+    _image_columns(source, columns)
     return Manifest(folder, lambda: _named(source, columns, records()), length)
 
 
@@ -174,7 +187,7 @@ def _astropy(source: Path, folder: Path) -> Manifest:
         for row in table:
             yield {name: _plain(row[name]) for name in table.colnames}
 
-    _image_column(source, table.colnames)
+    _image_columns(source, table.colnames)
     return Manifest(folder, lambda: _named(source, table.colnames, records()), len(table))
 
 
@@ -187,20 +200,39 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _image_column(source: Path, columns: Sequence[str]) -> str:
-    for name in IMAGE_COLUMNS:
-        if name in columns:
-            return name
-    wanted = ", ".join(IMAGE_COLUMNS)
-    raise ManifestError(f"{source.name} must have a column of images ({wanted}), has {[*columns]}")
+def _image_columns(source: Path, columns: Sequence[str]) -> dict[str, str]:
+    """Return rendering to column, the first image's first."""
+    found = {name: column for column in columns if (name := _rendering(source, column))}
+    first = next((name for name in IMAGE_COLUMNS if name in columns), None)
+    images = {FIRST: first, **found} if first else found
+    if not images:
+        wanted = ", ".join((*IMAGE_COLUMNS, f"{NAMED_IMAGE}NAME"))
+        raise ManifestError(
+            f"{source.name} must have a column of images ({wanted}), has {[*columns]}"
+        )
+    return images
+
+
+def _rendering(source: Path, column: str) -> str:
+    """Return the name of the rendering that a column holds; empty for one of another kind."""
+    if numbered := NUMBERED_IMAGE.fullmatch(column):
+        return "" if numbered[1] == "1" else numbered[1]
+    if not column.startswith(NAMED_IMAGE):
+        return ""
+    name = column.removeprefix(NAMED_IMAGE)
+    if not RENDERING.fullmatch(name):
+        rule = f"{source.name}: the name of a rendering must be 1 to 40 letters, digits, - or _"
+        raise ManifestError(f"{rule}, is {name!r}")
+    return name
 
 
 def _named(
     source: Path, columns: Sequence[str], records: Iterator[Mapping[str, Any]]
 ) -> Iterator[ManifestRow]:
-    image = _image_column(source, columns)
+    images = _image_columns(source, columns)
+    (rendering, image), *others = images.items()
     identifier = next((name for name in ID_COLUMNS if name in columns), columns[0])
-    fixed = {image, identifier, "ra", "dec"}
+    fixed = {*images.values(), identifier, "ra", "dec"}
     shown, hidden = _metadata_columns([name for name in columns if name not in fixed])
     for number, record in enumerate(records, start=1):
         yield ManifestRow(
@@ -211,6 +243,8 @@ def _named(
             _text(record.get("dec")),
             _cells(record, shown),
             _cells(record, hidden),
+            rendering,
+            {name: file for name, column in others if (file := _text(record.get(column)))},
         )
 
 

@@ -52,3 +52,14 @@ def image_urls(subject: Subject) -> dict[str, str]:
     """
     images = list(subject.images.all())
     return {size: images[0].url(size) for size in IMAGE_SIZES} if images else {}
+
+
+def rendering_urls(subject: Subject) -> list[dict[str, str]]:
+    """Return name and addresses of each of the subject's renderings, in their order.
+
+    Uses what `prefetch_related("images")` fetched.
+    """
+    return [
+        {"name": image.rendering, "page": image.url("page"), "full": image.url("full")}
+        for image in subject.images.all()
+    ]

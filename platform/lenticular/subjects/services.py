@@ -29,7 +29,15 @@ class BadImageError(InvalidInputError):
 
 @dataclass(frozen=True)
 class NewSubject:
-    """A subject about to be stored, its picture decoded and its position checked."""
+    """A subject about to be stored, its pictures decoded and its position checked.
+
+    Attributes
+    ----------
+    picture, rendering
+        The first picture, and its name.
+    others
+        Name to picture of the other renderings, in order.
+    """
 
     external_id: str
     picture: Picture
@@ -37,6 +45,13 @@ class NewSubject:
     dec: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     hidden_metadata: Mapping[str, Any] = field(default_factory=dict)
+    rendering: str = "main"
+    others: Mapping[str, Picture] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> dict[str, Picture]:
+        """Name to picture of every rendering, the first one first."""
+        return {self.rendering: self.picture, **self.others}
 
 
 @transaction.atomic
@@ -94,6 +109,7 @@ def add_subject(
     metadata: Mapping[str, Any] | None = None,
     hidden_metadata: Mapping[str, Any] | None = None,
     subject_sets: Iterable[SubjectSet] = (),
+    renderings: Mapping[str, bytes] | None = None,
 ) -> tuple[Subject, bool]:
     """Store one subject; one that is there already stays as it is, and joins the sets.
 
@@ -109,6 +125,8 @@ def add_subject(
         What volunteers see, and what they never do.
     subject_sets
         Sets of the same survey that the subject joins.
+    renderings
+        Name to content of further pictures of the galaxy, in order.
 
     Raises
     ------
@@ -117,7 +135,15 @@ def add_subject(
     """
     check_external_id(external_id)
     check_position(ra, dec)
-    new = NewSubject(external_id, _decoded(image), ra, dec, metadata or {}, hidden_metadata or {})
+    new = NewSubject(
+        external_id,
+        _decoded(image),
+        ra,
+        dec,
+        metadata or {},
+        hidden_metadata or {},
+        others={name: _decoded(content) for name, content in (renderings or {}).items()},
+    )
     existed = Subject.objects.filter(survey=survey, external_id=external_id).exists()
     store_subjects(survey=survey, subjects=[new], subject_sets=list(subject_sets))
     return Subject.objects.get(survey=survey, external_id=external_id), not existed
@@ -150,14 +176,16 @@ def store_subjects(
     The pictures are written first: a subject in the database always has its files.
     """
     for new in subjects:
-        keep_picture(new.picture)
+        for picture in new.pictures.values():
+            keep_picture(picture)
     with transaction.atomic():
         Subject.objects.bulk_create(
             [_subject(survey, new) for new in subjects], ignore_conflicts=True
         )
         ids = subject_ids(survey=survey, external_ids=[new.external_id for new in subjects])
         SubjectImage.objects.bulk_create(
-            [_image(ids[new.external_id], new.picture) for new in subjects], ignore_conflicts=True
+            [image for new in subjects for image in _images(ids[new.external_id], new)],
+            ignore_conflicts=True,
         )
         for subject_set in subject_sets:
             join_set(subject_set=subject_set, subject_ids=ids.values())
@@ -175,13 +203,18 @@ def _subject(survey: Survey, new: NewSubject) -> Subject:
     )
 
 
-def _image(subject_id: int, picture: Picture) -> SubjectImage:
-    return SubjectImage(
-        subject_id=subject_id,
-        sha256=picture.sha256,
-        width=picture.width,
-        height=picture.height,
-    )
+def _images(subject_id: int, new: NewSubject) -> list[SubjectImage]:
+    return [
+        SubjectImage(
+            subject_id=subject_id,
+            rendering=rendering,
+            position=position,
+            sha256=picture.sha256,
+            width=picture.width,
+            height=picture.height,
+        )
+        for position, (rendering, picture) in enumerate(new.pictures.items())
+    ]
 
 
 def subject_ids(*, survey: Survey, external_ids: Collection[str]) -> dict[str, int]:

@@ -135,7 +135,7 @@ def test_an_answer_after_the_session_s_end_waits_for_signing_in(ended, universe)
 
     refused = post_answer(ended, universe)
 
-    assert refused.status_code == 403
+    assert refused.status_code == 401
     assert refused.json()["type"] == "urn:lenticular:problem:signed-out"
     assert (Classification.objects.count(), Volunteer.objects.count()) == (votes, people)
     sign_in(ended, universe.volunteer_user)
@@ -164,7 +164,7 @@ def test_a_new_password_elsewhere_ends_the_session_as_time_does(client, universe
     universe.volunteer_user.set_password("quite-another-galaxy")
     universe.volunteer_user.save()
 
-    assert post_answer(client, universe).status_code == 403
+    assert post_answer(client, universe).status_code == 401
 
 
 @pytest.mark.parametrize("address", ["/accounts/sign-out/", "/admin/logout/"])

@@ -89,7 +89,14 @@ def test_next_is_blind(client, universe):
         "gold",
     ):
         assert f'"{secret}' not in text
-    assert set(json.loads(text)[0]) == {"id", "external_id", "images", "metadata", "expires_at"}
+    assert set(json.loads(text)[0]) == {
+        "id",
+        "external_id",
+        "images",
+        "renderings",
+        "metadata",
+        "expires_at",
+    }
 
 
 @pytest.mark.parametrize("count", [0, 51, -1, "many", None])

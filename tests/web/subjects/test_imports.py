@@ -254,3 +254,51 @@ def test_real_hubble_images_but_for_the_truncated_one(subject_set):
 
     assert counts(run) == (55, 0, 1)
     assert reasons(run) == {48: "truncated"}
+
+
+def renderings(external_id):
+    images = Subject.objects.get(external_id=external_id).images.order_by("position")
+    return list(images.values_list("rendering", "position"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ("location:1,location:2,location:3", ["main", "2", "3"]),
+        ("image:optical,image:infra-red,image:UV", ["optical", "infra-red", "UV"]),
+        ("file,image:infrared,location:2", ["main", "infrared", "2"]),
+    ],
+)
+def test_a_galaxy_may_have_several_renderings(folder, subject_set, columns, names):
+    source = table(folder, f"id,{columns}\na,g0.png,g1.png,g2.png\nb,g3.png,,g4.png\n")
+
+    run = import_manifest(source=source, subject_set=subject_set)
+
+    assert counts(run) == (2, 0, 0)
+    assert renderings("a") == [(name, place) for place, name in enumerate(names)]
+    assert renderings("b") == [(names[0], 0), (names[2], 1)]
+    assert Subject.objects.get(external_id="a").hidden_metadata == {}
+
+
+def test_a_rendering_that_can_not_be_used_rejects_its_row(folder, subject_set):
+    (folder / "page.jpg").write_text("<html>404</html>")
+    source = table(
+        folder,
+        "id,image:optical,image:infrared\n"
+        "good,g0.png,g1.png\n"
+        "gone,g1.png,absent.png\n"
+        "html,g2.png,page.jpg\n"
+        "up,g3.png,../outside.png\n"
+        "first,,g4.png\n",
+    )
+
+    run = import_manifest(source=source, subject_set=subject_set)
+
+    assert counts(run) == (1, 0, 4)
+    assert reasons(run) == {2: "missing", 3: "not-an-image", 4: "outside-folder", 5: "missing"}
+
+
+@pytest.mark.parametrize("name", ["", "infra red", "a" * 41, "紅外"])
+def test_a_bad_name_of_a_rendering_is_refused(folder, name):
+    with pytest.raises(ManifestError, match="the name of a rendering must be"):
+        open_manifest(table(folder, f"id,file,image:{name}\na,g0.png,g1.png\n"))
