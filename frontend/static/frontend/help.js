@@ -6,7 +6,7 @@
  * @typedef {import("./tree.js").Tree} Tree
  * @typedef {(address: string) => Promise<DocumentFragment>} Load
  */
-import { part } from "./asking.js";
+import { part } from "./page.js";
 
 /**
  * Say which question of the tree stands on the page, by its words and its answers.

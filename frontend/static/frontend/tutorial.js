@@ -4,7 +4,7 @@
  *
  * @typedef {Pick<Storage, "getItem"|"setItem">} Store
  */
-import { part } from "./asking.js";
+import { part } from "./page.js";
 import { loadFragment } from "./help.js";
 
 /** What this device remembers of one workflow's tutorial. */
