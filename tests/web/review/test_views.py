@@ -72,7 +72,7 @@ class TestLightTable:
         assert "of 100 judged" in shown
 
     def test_does_not_query_for_each_flag(self, expert, django_assert_max_num_queries):
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(11):
             expert.get(reverse("review"))
 
 
