@@ -92,7 +92,7 @@ def _subject(survey, subject_set, index, side) -> Subject:
 
 
 @cache
-def _picture(index, side) -> bytes:
+def _picture(index, side=424) -> bytes:
     content = BytesIO()
     Image.fromarray(render(draw_truth(SEED, index), side)).save(content, "PNG")
     return content.getvalue()

@@ -4,12 +4,19 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.urls import path
 from playwright.sync_api import expect
 
-from lenticular import urls as site
-from lenticular.classify.views import home
-from tests.browser.desk import QUESTION, answered, press, ready, stocked, subject_of, votes
+from lenticular.community.models import Favourite
+from tests.browser.desk import (
+    QUESTION,
+    answered,
+    press,
+    ready,
+    stocked,
+    subject_of,
+    votes,
+    wait_until,
+)
 from tests.browser.gallery import PAGE
 
 POST = "**/api/v1/classifications/"
@@ -91,50 +98,30 @@ def test_closing_the_card_gives_the_focus_back_to_the_question(desk):
     expect(desk.locator(QUESTION)).to_be_focused()
 
 
-def test_without_an_address_for_favourites_there_is_no_heart(desk):
-    favourite = json.loads(desk.locator("#page-data").text_content())["favourite"]
-    if favourite == "":
-        expect(desk.get_by_role("button", name="Favourite")).to_have_count(0)
-    else:
-        expect(desk.get_by_role("button", name="Favourite")).to_have_count(1)
+def hearts_of(sky):
+    """Return the galaxies that somebody likes."""
+    return set(Favourite.objects.values_list("subject", flat=True))
 
 
-@pytest.fixture
-def hearts(open_page, settings):
-    """Open the page of a site that keeps favourites, at an address of the test's own."""
-    heart = path("hearts/<int:subject_id>/", home, name="api-favourite")
-    settings.ROOT_URLCONF = type("Addresses", (), {"urlpatterns": [heart, *site.urlpatterns]})
-    page = open_page(PAGE)
-    ready(page)
-    stocked(page, 4)
-    return page
-
-
-def test_the_heart_is_filled_at_once_and_stays_with_its_galaxy(hearts):
-    asked = []
-
-    def keep(route):
-        asked.append((route.request.url.rsplit("/", 2)[1], json.loads(route.request.post_data)))
-        route.fulfill(json={"favourite": asked[-1][1]["favourite"]})
-
-    hearts.route("**/hearts/*/", keep)
-    heart = hearts.get_by_role("button", name="Favourite")
+def test_the_heart_is_filled_at_once_and_stays_with_its_galaxy(desk, sky):
+    heart = desk.get_by_role("button", name="Favourite")
     heart.click()
     expect(heart).to_have_attribute("aria-pressed", "true")
-    subject = json.loads(hearts.locator("#page-data").text_content())["subject"]["id"]
-    assert asked == [(str(subject), {"favourite": True})]
-    press(hearts, "3")
+    subject = json.loads(desk.locator("#page-data").text_content())["subject"]["id"]
+    wait_until(desk, lambda: hearts_of(sky) == {subject}, "the favourite is kept")
+    press(desk, "3")
     expect(heart).to_have_attribute("aria-pressed", "false")
-    press(hearts, "u")
+    press(desk, "u")
     expect(heart).to_have_attribute("aria-pressed", "true")
-    press(hearts, "f")
+    press(desk, "f")
     expect(heart).to_have_attribute("aria-pressed", "false")
-    assert asked[-1] == (str(subject), {"favourite": False})
+    wait_until(desk, lambda: hearts_of(sky) == set(), "the favourite is given up")
 
 
-def test_a_heart_that_is_refused_is_emptied_with_a_word(hearts):
-    hearts.route("**/hearts/*/", lambda route: route.fulfill(status=500))
-    press(hearts, "f")
-    expect(hearts.get_by_role("alert")).to_contain_text("The favourite was not kept")
-    heart = hearts.get_by_role("button", name="Favourite")
+def test_a_heart_that_is_refused_is_emptied_with_a_word(desk, sky):
+    desk.route("**/favourite/", lambda route: route.fulfill(status=500))
+    press(desk, "f")
+    expect(desk.get_by_role("alert")).to_contain_text("The favourite was not kept")
+    heart = desk.get_by_role("button", name="Favourite")
     expect(heart).to_have_attribute("aria-pressed", "false")
+    assert hearts_of(sky) == set()

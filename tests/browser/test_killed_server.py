@@ -7,6 +7,7 @@ answered is in the log, once.
 import pytest
 from playwright.sync_api import Error, expect
 
+from tests.browser.conftest import TUTORIAL_SEEN
 from tests.browser.desk import KEPT, press, ready, stocked, subject_of, wait_until
 from tests.browser.site import PAGE, Site
 
@@ -27,6 +28,7 @@ def site(tmp_path):
 @pytest.fixture
 def context(chromium, site):
     context = chromium.new_context(base_url=site.url)
+    context.add_init_script(TUTORIAL_SEEN)
     context.set_default_timeout(20_000)
     yield context
     context.close()
