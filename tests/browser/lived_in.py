@@ -25,7 +25,6 @@ from lenticular.rounds import work
 from lenticular.rounds.models import MislabelFlag, Round, RoundState
 from lenticular.rounds.tasks import run_round
 from lenticular.selection.models import Lease
-from lenticular.subjects.models import Subject
 from tests.browser import gallery
 
 GALAXIES = (*gallery.INDICES, *(n for n in range(60) if n not in gallery.INDICES))
@@ -64,6 +63,7 @@ class LivedIn:
     comments: list[Comment]
     flag: MislabelFlag
     judged: MislabelFlag
+    running: Round
 
     def addresses(self) -> dict[str, object]:
         """Return what may stand in an address of the table."""
@@ -78,6 +78,14 @@ class LivedIn:
             "flag": self.flag.pk,
             "judged": self.judged.pk,
         }
+
+    def prepare(self) -> None:
+        """Have the worker be alive and the galaxy of practice be next, however late it is."""
+        work.beat_heart(round_id=self.running.pk, worker=WORKER)
+        annie = volunteer_of(user=self.people["annie"])
+        Lease.objects.filter(volunteer=annie).delete()
+        gallery.serve(self.sky, self.people["annie"], self.sky.subjects[9])
+        Lease.objects.filter(volunteer=annie).update(arm=Arm.PRACTICE)
 
 
 def build() -> LivedIn:
@@ -102,8 +110,9 @@ def build() -> LivedIn:
     )  # fmt: skip
     flag, judged = _judge(sky)
     make_release(workflow=sky.workflow, user=sky.astronomer, title="First light")
-    _start_two_more(sky)
-    return LivedIn(sky, people, *_collect(sky, people), _talk(sky, people), flag, judged)
+    running = _start_two_more(sky)
+    own, listed, empty = _collect(sky, people)
+    return LivedIn(sky, people, own, listed, empty, _talk(sky, people), flag, judged, running)
 
 
 def classify(sky, user, *subjects, path=SMOOTH) -> None:
@@ -114,13 +123,6 @@ def classify(sky, user, *subjects, path=SMOOTH) -> None:
             volunteer=volunteer_of(user=user), uuid=uuid4(), subject_id=subject.pk,
             version_id=sky.workflow.current_version.pk, annotations=path,
         )  # fmt: skip
-
-
-def serve_practice(sky, user, subject: Subject) -> None:
-    """Have a galaxy of practice be the first that the user is shown."""
-    Lease.objects.filter(volunteer=volunteer_of(user=user)).delete()
-    gallery.serve(sky, user, subject)
-    Lease.objects.filter(volunteer=volunteer_of(user=user)).update(arm=Arm.PRACTICE)
 
 
 def session_of(user: User, url: str) -> dict[str, str]:
@@ -152,11 +154,12 @@ def _judge(sky) -> tuple[MislabelFlag, MislabelFlag]:
     return flag, judged
 
 
-def _start_two_more(sky) -> None:
-    """Leave a round that failed, and one that is running."""
+def _start_two_more(sky) -> Round:
+    """Leave a round that failed; return one that is running."""
     for fails in (True, False):
         round_ = _start(sky)
         work.claim_round(round_id=round_.pk, worker=WORKER)
+        work.record_provenance(round_id=round_.pk, worker=WORKER, votes=458, devices=["cpu"])
         for stage, fraction in (("snapshot", 1.0), ("train", 0.4)):
             work.report_progress(
                 round_id=round_.pk, worker=WORKER, stage=stage, fraction=fraction,
@@ -165,6 +168,7 @@ def _start_two_more(sky) -> None:
         if fails:
             error = "the disk must have 2 GB free, has 1 GB"
             work.fail_round(round_id=round_.pk, worker=WORKER, stage="train", error=error)
+    return round_
 
 
 def _collect(sky, people) -> list[Collection]:
