@@ -35,7 +35,8 @@ UNSEEN = """() => {
         return document.activeElement === each && !drawn(each) && !drawn(each.parentElement);
     }).map((each) => each.outerHTML.slice(0, 120));
 }"""
-QUALITY = 60
+QUALITY = 45
+KEPT_WIDTH = {"phone": 360, "desktop": 960}
 
 
 def look(page, name, *, keeps):
@@ -85,4 +86,5 @@ def _keep(page, name):
             path = Path(folder) / "pages" / f"{name}-{screen}-{scheme}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
+            shot.thumbnail((KEPT_WIDTH[screen], size["height"]))
             shot.save(path, quality=QUALITY, optimize=True, progressive=True)

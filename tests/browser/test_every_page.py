@@ -1,10 +1,14 @@
 """Every page in each of its states: at three sizes, in both themes, axe finds nothing."""
 
+import itertools
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.urls import path
 from playwright.sync_api import Page, expect
@@ -148,7 +152,10 @@ STATES = [
     State("galaxy", "/galaxies/{hero}/", "volunteer", sees="The bar is faint"),
     State("galaxy-before", "/galaxies/{hero}/", sees="once you have classified it yourself"),
     State("galaxy-expert", "/galaxies/{unseen}/", "expert", sees="90% interval"),
-    State("galaxy-collecting", "/galaxies/{hero}/", "volunteer", click(".galaxy-page ~ * summary, main details summary")),
+    State(
+        "galaxy-collecting", "/galaxies/{hero}/", "volunteer",
+        click("main details summary"), "or a new one",
+    ),
     State("history", "/history/", "volunteer"),
     State("history-empty", "/history/", "newcomer"),
     State("favourites", "/favourites/", "volunteer"),
@@ -178,7 +185,10 @@ STATES = [
     State("mail", "/accounts/mail/", "vera"),
     State("password", "/accounts/password/", "vera"),
     State("delete", "/accounts/delete/", "vera"),
-    State("delete-wrong", "/accounts/delete/", "vera", fill("Delete the account", Your_password="wrong")),
+    State(
+        "delete-wrong", "/accounts/delete/", "vera",
+        fill("Delete the account", Your_password="wrong"),
+    ),
     State("reset", "/accounts/reset/"),
     State("reset-sent", "/accounts/reset/sent/"),
     State("reset-old", "/accounts/reset/1-old/"),
@@ -270,6 +280,14 @@ def check(visit, state):
 def test_a_page_is_in_order(visit, lived, state):
     lived.prepare()
     check(visit, state)
+
+
+def test_every_page_is_in_the_docs():
+    pictured = {state.name for state in STATES if state.is_pictured}
+    text = (Path(settings.ROOT) / "docs" / "reference" / "pages.md").read_text()
+    shown = set(re.findall(r"images/pages/(\w+)-(phone|desktop)-(dark|light)\.jpg", text))
+    wanted = itertools.product(pictured, ("phone", "desktop"), ("dark", "light"))
+    assert shown == set(wanted)
 
 
 def test_who_hurries_is_asked_to_wait(visit, settings):
