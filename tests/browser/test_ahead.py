@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.desk import press, ready, subject_of
+from tests.browser.desk import press, ready, subject_of, wait_until
 from tests.browser.gallery import PAGE
 
 COUNT_DECODED = """
@@ -21,7 +21,7 @@ def test_the_next_five_galaxies_are_decoded_before_they_are_wanted(open_page):
     page.add_init_script(COUNT_DECODED)
     page.goto(PAGE)
     ready(page)
-    page.wait_for_function("window.decoded >= 5")
+    wait_until(page, lambda: page.evaluate("window.decoded") >= 5, "five pictures decoded")
     page.context.set_offline(offline=True)
     shown = [subject_of(page)]
     for _ in range(5):
