@@ -74,9 +74,7 @@ class Calibration:
 
     questions: Mapping[str, QuestionCalibration]
 
-    def apply(
-        self, concentrations: NDArray[np.float32], tree: DecisionTree
-    ) -> NDArray[np.float32]:
+    def apply(self, concentrations: NDArray[np.float32], tree: DecisionTree) -> NDArray[np.float32]:
         """Return the concentrations (..., A) scaled; raises as `factors` does."""
         return concentrations * self.factors(tree).astype(np.float32)
 

@@ -10,7 +10,7 @@ from scipy.special import gammaln, xlogy
 from scipy.stats import betabinom
 
 from mlcore.errors import InvalidInputError
-from mlcore.evaluation.figures import interval_coverage
+from mlcore.evaluation.figures import inside_interval
 from mlcore.evaluation.resampling import resampled_sums
 from mlcore.votes.likelihood import check_votes, negative_log_likelihood
 
@@ -55,6 +55,24 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How much of the counts lies in the central intervals of a level.
+
+    Attributes
+    ----------
+    level
+        What it would be if the model were right.
+    covered
+        What it is; `low` and `high` are the central 90% over resampled galaxies.
+    """
+
+    level: float
+    covered: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class PoorPrediction:
     """A galaxy whose votes the model did not expect.
 
@@ -90,8 +108,7 @@ class QuestionDetails:
     answers
         K slugs, in the order of every list below.
     coverage
-        Level in percent, as text, to the coverage of central intervals of that level;
-        empty without votes.
+        Of central posterior predictive intervals, by level; none without votes.
     reliability
         The bins that hold anything, lowest first.
     confusion
@@ -102,7 +119,7 @@ class QuestionDetails:
     """
 
     answers: tuple[str, ...]
-    coverage: dict[str, float]
+    coverage: tuple[Coverage, ...]
     reliability: tuple[ReliabilityBin, ...]
     confusion: tuple[tuple[float, ...], ...]
     worst: tuple[PoorPrediction, ...]
@@ -145,14 +162,27 @@ def detail(
         k, a = counts[asked, part], concentrations[asked, part]
         found[question.slug] = QuestionDetails(
             answers=tuple(answer.slug for answer in question.answers),
-            coverage={f"{level:.0%}": interval_coverage(k, a, level) for level in LEVELS}
-            if len(asked)
-            else {},
+            coverage=coverage(k, a, seed=seed),
             reliability=reliability(k, a, seed=seed),
             confusion=_as_rows(confusion(k, a)),
             worst=_worst([ids[row] for row in asked], k, a, costs[asked, place]),
         )
     return found
+
+
+def coverage(
+    counts: NDArray[np.float64], concentrations: NDArray[np.float64], *, seed: int
+) -> tuple[Coverage, ...]:
+    """Return the coverage of one question at `LEVELS`; none without galaxies."""
+    if not len(counts):
+        return ()
+    inside = np.column_stack([inside_interval(counts, concentrations, each) for each in LEVELS])
+    drawn = resampled_sums(inside, seed=seed) / len(counts)
+    ends = np.quantile(drawn, [0.05, 0.95], axis=0).T
+    return tuple(
+        Coverage(level, float(covered), float(low), float(high))
+        for level, covered, (low, high) in zip(LEVELS, inside.mean(axis=0), ends, strict=True)
+    )
 
 
 def reliability(

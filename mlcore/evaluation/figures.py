@@ -177,7 +177,7 @@ def _evaluate_question(
         rmse=float(np.sqrt(squares.mean())),
         rmse_floor=_binomial_floor(observed, total),
         nll_per_vote=float(costs.sum() / total.sum()),
-        coverage=interval_coverage(counts, concentrations, LEVEL),
+        coverage=float(inside_interval(counts, concentrations, LEVEL).mean()),
         rmse_low=float(low),
         rmse_high=float(high),
     )
@@ -202,10 +202,10 @@ def _binomial_floor(observed: NDArray[np.float64], total: NDArray[np.float64]) -
     return float(np.sqrt(np.mean(noise + alone) / len(observed)))
 
 
-def interval_coverage(
+def inside_interval(
     counts: NDArray[np.float64], concentrations: NDArray[np.float64], level: float
-) -> float:
-    """Return how much of the counts lies in their central posterior predictive intervals.
+) -> NDArray[np.float64]:
+    """Return how much of each galaxy's counts lies in their central intervals, shape (n,).
 
     Each answer's count is beta-binomial; one on an interval's edge counts by the part
     inside, so that right concentrations give `level` also for few votes.
@@ -223,4 +223,5 @@ def interval_coverage(
     lower = upper - betabinom.pmf(k, n, concentrations, others)
     edge = (1 - level) / 2
     inside = np.clip(upper, edge, 1 - edge) - np.clip(lower, edge, 1 - edge)
-    return float(np.mean(inside / np.maximum(upper - lower, np.finfo(np.float64).tiny)))
+    shares = inside / np.maximum(upper - lower, np.finfo(np.float64).tiny)
+    return np.asarray(shares.mean(axis=1))

@@ -92,8 +92,9 @@ def _figure_rows(found: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         ends = (found["rmse_low"], found["rmse_high"]) if name == "rmse" else (None, None)
         galaxies = (found["n_confident"], None) if name == "accuracy_confident" else counted
         yield "figure", name, found[name], *ends, *galaxies
-    for level, covered in found["coverage"].items():
-        yield "coverage", level, covered, None, None, *counted
+    for each in found["coverage"]:
+        ends = (each["low"], each["high"])
+        yield "coverage", f"{each['level']:g}", each["covered"], *ends, *counted
     if found["calibration"]:
         fitted = found["calibration"]
         galaxies = (fitted["galaxies"], fitted["votes"])

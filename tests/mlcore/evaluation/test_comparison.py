@@ -56,8 +56,7 @@ def test_the_interval_holds_the_true_difference_nine_times_in_ten(handed_tree):
 def test_galaxies_without_votes_do_not_count(handed_tree):
     counts, truth = simulated(np.random.default_rng(0), n=30)
     more = [
-        np.concatenate([each, np.ones((5, 5)) * scale])
-        for each, scale in ((truth, 1), (truth, 9))
+        np.concatenate([each, np.ones((5, 5)) * scale]) for each, scale in ((truth, 1), (truth, 9))
     ]
     padded = np.concatenate([counts, np.zeros((5, 5))])
     found = compare(padded, *more, handed_tree, seed=0)

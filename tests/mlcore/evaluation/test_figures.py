@@ -63,6 +63,42 @@ class TestEvaluate:
         winding = found.questions["winding"]
         assert (winding.n, winding.votes, winding.accuracy, winding.coverage) == (0, 0, None, None)
 
+    def test_few_unanimous_votes_are_not_confident(self, handed_tree):
+        counts = np.array([[2.0, 0, 0, 0, 0], [3, 0, 0, 0, 0], [4, 1, 0, 0, 0], [3, 1, 0, 0, 0]])
+        shape = evaluate(counts, np.ones((4, 5)), handed_tree).questions["shape"]
+        assert shape.n_confident == 2
+
+    def test_a_single_vote_takes_the_noise_of_the_others(self, handed_tree):
+        counts = np.array([[3.0, 1, 0, 0, 0], [2, 2, 0, 0, 0], [1, 0, 0, 0, 0]])
+        shape = evaluate(counts, np.ones((3, 5)), handed_tree).questions["shape"]
+        own = [0.1875 / 3, 0.25 / 3]
+        assert shape.rmse_floor == pytest.approx(np.sqrt((sum(own) + 4 * np.mean(own)) / 3))
+
+    def test_true_fractions_reach_the_floor_of_any_number_of_votes(self, handed_tree):
+        rng = np.random.default_rng(0)
+        counts, concentrations = np.zeros((8000, 5)), np.ones((8000, 5))
+        truth, votes = rng.uniform(0.05, 0.95, 8000), rng.integers(1, 6, 8000)
+        counts[:, 0] = rng.binomial(votes, truth)
+        counts[:, 1] = votes - counts[:, 0]
+        concentrations[:, 0], concentrations[:, 1] = 100 * truth, 100 * (1 - truth)
+        shape = evaluate(counts, concentrations, handed_tree).questions["shape"]
+        assert shape.rmse == pytest.approx(shape.rmse_floor, rel=0.03)
+
+    def test_the_rmse_lies_in_its_interval_which_narrows_with_galaxies(self, handed_tree):
+        counts, concentrations = simulated(np.random.default_rng(0))
+        widths = []
+        for n in (50, 4000):
+            shape = evaluate(counts[:n], concentrations[:n], handed_tree).questions["shape"]
+            assert shape.rmse_low < shape.rmse < shape.rmse_high
+            widths.append(shape.rmse_high - shape.rmse_low)
+        assert widths[0] / widths[1] == pytest.approx(np.sqrt(80), rel=0.3)
+
+    def test_figures_of_an_older_round_have_no_interval(self, handed_tree):
+        found = evaluate(*simulated(np.random.default_rng(0), n=9), handed_tree).to_dict()
+        for figures in found["questions"].values():
+            del figures["rmse_low"], figures["rmse_high"]
+        assert Evaluation.from_dict(found).questions["shape"].rmse_low is None
+
     def test_single_votes_have_no_floor(self, handed_tree):
         found = evaluate(np.array([[1.0, 0, 0, 0, 0]]), np.ones((1, 5)), handed_tree)
         assert found.questions["shape"].rmse_floor is None
