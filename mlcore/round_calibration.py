@@ -39,7 +39,7 @@ def calibrate(files: RoundFiles, cache: ImageCache, start_from: Path | None) -> 
 
     Called within the train stage, whose model it completes.
     """
-    found = unseen_concentrations(files, cache, start_from, "train", 0.65, 1.0)
+    found = unseen_concentrations(files, cache, start_from, stage="train", start=0.65, end=1.0)
     _, counts = voted_rows(files, "training", cache)
     directory = files.folder("train").path / "model"
     calibration = fit_calibration(counts, found, files.plan.tree)
@@ -51,6 +51,7 @@ def unseen_concentrations(
     files: RoundFiles,
     cache: ImageCache,
     start_from: Path | None,
+    *,
     stage: str,
     start: float,
     end: float,

@@ -239,7 +239,7 @@ def _judged(
     """
     plan = files.plan
     rows, counts = voted_rows(files, "training", cache)
-    theirs = unseen_concentrations(files, cache, start_from, "flag", 0.04, 0.75)
+    theirs = unseen_concentrations(files, cache, start_from, stage="flag", start=0.04, end=0.75)
     held_out, held_out_counts = voted_rows(files, "held_out", cache)
     model = CnnModel.load(files.folder("train").path / "model")
     ours = predict(model, cache, held_out, should_stop=files.should_stop).concentrations

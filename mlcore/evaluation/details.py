@@ -165,7 +165,7 @@ def detail(
             coverage=coverage(k, a, seed=seed),
             reliability=reliability(k, a, seed=seed),
             confusion=_as_rows(confusion(k, a)),
-            worst=_worst([ids[row] for row in asked], k, a, costs[asked, place]),
+            worst=_worst([ids[int(row)] for row in asked], k, a, costs[asked, place]),
         )
     return found
 
@@ -242,7 +242,7 @@ def excess(counts: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[n
     """
     total = counts.sum(axis=1, keepdims=True)
     best = xlogy(counts, counts / np.maximum(total, 1)).sum(axis=1)
-    return np.maximum(costs + _log_ways(counts) + best, 0.0)
+    return np.asarray(np.maximum(costs + _log_ways(counts) + best, 0.0))
 
 
 def _log_ways(counts: NDArray[np.float64]) -> NDArray[np.float64]:
