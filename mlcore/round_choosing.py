@@ -6,7 +6,6 @@ fractions (`mlcore.gp`).
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlcore.cnn.encoder import make_encoder
-from mlcore.cnn.folds import out_of_fold
 from mlcore.cnn.model import CnnModel, load_weights
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.predict import predict
@@ -27,7 +25,9 @@ from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
 from mlcore.gp.model import MAX_JOINT, VoteGP
 from mlcore.gp.reduce import Reducer
 from mlcore.neighbours import write_neighbours
-from mlcore.round_learning import image_cache, pretrained, voted_rows
+from mlcore.round_calibration import unseen_concentrations
+from mlcore.round_catalogue import voted_rows
+from mlcore.round_learning import image_cache, pretrained
 from mlcore.round_survey import Survey, open_survey
 from mlcore.stages import json_checksum
 
@@ -221,7 +221,6 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     candidates = [candidate for candidate in found if candidate.id_str in enough]
     flagged = _count_flagged(candidates, plan.config)
     _write_candidates(candidates, flagged, folder / "mislabels.parquet")
-    shutil.rmtree(folder / "folds")
     return {"judged": len(candidates), "flagged": flagged}
 
 
@@ -240,26 +239,14 @@ def _judged(
     """
     plan = files.plan
     rows, counts = voted_rows(files, "training", cache)
-    theirs = out_of_fold(
-        cache,
-        rows,
-        counts,
-        plan.tree,
-        plan.config.train,
-        folds=plan.config.folds,
-        directory=files.folder("flag").path / "folds",
-        seed=plan.seed,
-        start_from=start_from,
-        on_progress=files.part("flag", 0.04, 0.75),
-        should_stop=files.should_stop,
-    )
+    theirs = unseen_concentrations(files, cache, start_from, stage="flag", start=0.04, end=0.75)
     held_out, held_out_counts = voted_rows(files, "held_out", cache)
     model = CnnModel.load(files.folder("train").path / "model")
     ours = predict(model, cache, held_out, should_stop=files.should_stop).concentrations
     return (
         np.concatenate([rows, held_out]),
         np.concatenate([counts, held_out_counts]),
-        np.concatenate([theirs, ours]).astype(np.float64),
+        np.concatenate([theirs * model.calibration.factors(plan.tree), ours]),
     )
 
 

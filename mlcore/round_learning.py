@@ -1,4 +1,4 @@
-"""The learning half of a round: gather the votes, train, evaluate, predict."""
+"""The learning half of a round: train, evaluate, predict."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlcore.catalogue import TrainingCatalogue
 from mlcore.cnn.encoder import make_encoder
-from mlcore.cnn.evaluate import Comparison, compare, evaluate
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
 from mlcore.cnn.pretrain import pretrain
 from mlcore.cnn.shards import write_shards
 from mlcore.cnn.train import train
-from mlcore.errors import NotEnoughVotesError
+from mlcore.evaluation.comparison import Comparison, compare
+from mlcore.evaluation.details import detail
+from mlcore.evaluation.figures import evaluate
+from mlcore.evaluation.report import evaluation_report
+from mlcore.files import write_json
 from mlcore.images import ImageCache
+from mlcore.round_calibration import calibrate
+from mlcore.round_catalogue import voted_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,75 +32,10 @@ if TYPE_CHECKING:
 
 # Rounds share one pretrained encoder, so its randomness is none of theirs.
 _PRETRAIN_SEED = 0
-_CATALOGUES = {"training": False, "held_out": True}
-
-
-def snapshot(files: RoundFiles) -> dict[str, Any]:
-    """Write the training catalogue, and the held-out one of the control panel.
-
-    Raises
-    ------
-    NotEnoughVotesError
-        Where either has too few galaxies with votes.
-    """
-    result: dict[str, Any] = {}
-    for name, control in _CATALOGUES.items():
-        catalogue = _voted(files, control=control)
-        result |= {
-            f"{name}_subjects": len(catalogue.id_str),
-            f"{name}_votes": int(catalogue.counts.sum()),
-            f"{name}_checksum": catalogue.checksum,
-        }
-    config = files.plan.config
-    minima = {"training": config.min_training_subjects, "held_out": config.min_held_out_subjects}
-    for name, minimum in minima.items():
-        found = result[f"{name}_subjects"]
-        if found < minimum:
-            raise NotEnoughVotesError(
-                f"{name} galaxies with votes must be at least {minimum}, are {found}"
-            )
-    return {**result, "catalogue_checksum": result["training_checksum"]}
-
-
-def _voted(files: RoundFiles, *, control: bool) -> TrainingCatalogue:
-    """Write and return the catalogue of galaxies with votes, in or outside the panel."""
-    ids: list[str] = []
-    paths: list[str] = []
-    counts = [np.empty((0, len(files.plan.tree.label_cols)), dtype=np.int64)]
-    for rows in files.subjects():
-        files.report("snapshot", 0.75, f"{len(ids):,} galaxies with votes")
-        chosen = np.flatnonzero((rows.counts.sum(axis=1) > 0) & (rows.control == control))
-        ids += [rows.ids[row] for row in chosen]
-        paths += [rows.files[row] for row in chosen]
-        counts.append(rows.counts[chosen])
-    catalogue = TrainingCatalogue(
-        id_str=tuple(ids),
-        file_loc=tuple(paths),
-        counts=np.concatenate(counts),
-        label_cols=tuple(files.plan.tree.label_cols),
-    )
-    stem = files.folder("snapshot").path / ("held_out" if control else "training")
-    catalogue.write_csv(stem.with_suffix(".csv"))
-    catalogue.write_parquet(stem.with_suffix(".parquet"))
-    return catalogue
-
-
-def voted_rows(
-    files: RoundFiles, name: str, cache: ImageCache
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return cache rows (n,) and votes (n, A) of the ``training`` or ``held_out`` galaxies.
-
-    Galaxies whose image could not be read are left out.
-    """
-    path = files.folder("snapshot").path / f"{name}.parquet"
-    catalogue = TrainingCatalogue.read_parquet(path, files.plan.tree)
-    known = np.array([id_str not in cache.unreadable for id_str in catalogue.id_str], dtype=bool)
-    ids = [id_str for id_str, is_known in zip(catalogue.id_str, known, strict=True) if is_known]
-    return cache.rows(ids), catalogue.counts[known].astype(np.float64)
 
 
 def train_network(files: RoundFiles) -> dict[str, Any]:
-    """Decode the images, pretrain without labels, and train on the votes."""
+    """Decode the images, pretrain without labels, train on the votes, and calibrate."""
     config, plan = files.plan.config.train, files.plan
     cache = image_cache(files, config, "train", 0.0, 0.2)
     start_from = pretrained(files, cache, "train", 0.2, 0.4)
@@ -110,7 +49,7 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         directory=files.folder("train").path,
         seed=plan.seed,
         start_from=start_from,
-        on_progress=files.part("train", 0.4, 1.0),
+        on_progress=files.part("train", 0.4, 0.65 if files.plan.config.calibrate else 1.0),
         should_stop=files.should_stop,
     )
     origin = asdict(model.origin)
@@ -122,6 +61,7 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         "history": [dict(epoch) for epoch in model.history],
         "galaxies": len(rows),
         "unreadable_images": len(cache.unreadable),
+        "calibration": calibrate(files, cache, start_from) if files.plan.config.calibrate else {},
     }
 
 
@@ -172,6 +112,8 @@ def pretrained(
 def evaluate_model(files: RoundFiles) -> dict[str, Any]:
     """Judge the model on the control panel alone, and against the model before it.
 
+    ``evaluation.json`` tells more than the record: see `mlcore.evaluation.report`.
+
     Raises
     ------
     NotEnoughVotesError
@@ -182,12 +124,29 @@ def evaluate_model(files: RoundFiles) -> dict[str, Any]:
     rows, counts = voted_rows(files, "held_out", cache)
     model = CnnModel.load(files.folder("train").path / "model")
     found = _concentrations(files, model, cache, rows)
-    result = {**evaluate(counts, found, plan.tree).to_dict(), "previous": None, "comparison": None}
+    evaluation = evaluate(counts, found, plan.tree, seed=plan.seed)
+    result = {**evaluation.to_dict(), "previous": None, "comparison": None}
+    result |= _against_previous(files, cache, rows, counts, found)
+    details = detail([cache.ids[row] for row in rows], counts, found, plan.tree, seed=plan.seed)
+    report = evaluation_report(result, details, model.calibration)
+    write_json(files.folder("evaluate").path / "evaluation.json", report)
+    return result
+
+
+def _against_previous(
+    files: RoundFiles,
+    cache: ImageCache,
+    rows: NDArray[np.intp],
+    counts: NDArray[np.float64],
+    found: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Return ``verdict``, and ``previous`` and ``comparison`` where the models compare."""
+    plan = files.plan
     if plan.previous_model is None:
-        return {**result, "verdict": "There was no model before this one to compare with."}
+        return {"verdict": "There was no model before this one to compare with."}
     before = CnnModel.load(plan.previous_model)
     if before.tree.checksum != plan.tree.checksum:
-        return {**result, "verdict": "The model before this one answered another decision tree."}
+        return {"verdict": "The model before this one answered another decision tree."}
     old = _previous_concentrations(files, before, cache, rows)
     comparison = compare(
         counts,
@@ -199,8 +158,7 @@ def evaluate_model(files: RoundFiles) -> dict[str, Any]:
         margin=plan.config.gate_margin,
     )
     return {
-        **result,
-        "previous": evaluate(counts, old, plan.tree).to_dict(),
+        "previous": evaluate(counts, old, plan.tree, seed=plan.seed).to_dict(),
         "comparison": comparison.to_dict(),
         "verdict": verdict(comparison),
     }

@@ -63,6 +63,9 @@ class RoundConfig:
     folds
         Networks trained on part of the galaxies, so that each galaxy is judged by one
         that never saw it.
+    calibrate
+        Whether concentrations are scaled to be as sure as votes on unseen galaxies allow;
+        the networks of the folds are trained for it before the model is judged.
     min_flag_votes
         Volunteers who must have seen a galaxy before it can be flagged.
     false_discovery_rate
@@ -83,6 +86,7 @@ class RoundConfig:
     batch: int = 200
     retirement_votes: int = 40
     folds: int = 3
+    calibrate: bool = True
     min_flag_votes: int = 3
     false_discovery_rate: float = 0.05
     review_at_least: int = 0
@@ -95,6 +99,8 @@ class RoundConfig:
                 raise InvalidInputError(
                     f"{name} must be a whole number of at least {minimum}, is {value!r}"
                 )
+        if not isinstance(self.calibrate, bool):
+            raise InvalidInputError(f"calibrate must be true or false, is {self.calibrate!r}")
         margin, rate = self.gate_margin, self.false_discovery_rate
         if not isinstance(margin, (int, float)) or not 0 <= margin < float("inf"):
             raise InvalidInputError(f"gate_margin must be finite and at least 0, is {margin!r}")

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlcore.errors import InvalidInputError
+from mlcore.round_catalogue import snapshot
 from mlcore.round_choosing import choose_subjects, flag_subjects
 from mlcore.round_files import SUBJECTS, RoundFiles
-from mlcore.round_learning import evaluate_model, predict_subjects, snapshot, train_network
+from mlcore.round_learning import evaluate_model, predict_subjects, train_network
 from mlcore.stages import StageRecord, file_checksum
 
 if TYPE_CHECKING:

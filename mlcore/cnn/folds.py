@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlcore.cnn.loss import check_counts
 from mlcore.cnn.predict import predict
 from mlcore.cnn.train import check_rows, train
 from mlcore.errors import InvalidInputError, NotEnoughVotesError
 from mlcore.progress import OnProgress, ShouldStop, report
+from mlcore.votes.likelihood import check_counts
 
 if TYPE_CHECKING:
     from pathlib import Path

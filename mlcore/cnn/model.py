@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from mlcore.calibration import IDENTITY, Calibration
 from mlcore.cnn.config import TrainConfig
 from mlcore.cnn.encoder import EncoderOrigin, architecture_of, make_encoder
 from mlcore.cnn.network import TreeNetwork
@@ -42,6 +43,8 @@ class CnnModel:
     history
         Losses per epoch, ``{"epoch", "train_loss", "val_loss"}``; the last is None
         without a validation split.
+    calibration
+        What its concentrations are scaled by; nothing where it was never fitted.
     """
 
     network: TreeNetwork
@@ -49,12 +52,17 @@ class CnnModel:
     config: TrainConfig
     origin: EncoderOrigin
     history: Sequence[Mapping[str, float | int | None]] = field(default_factory=tuple)
+    calibration: Calibration = IDENTITY
 
     def save(self, directory: Path) -> None:
         """Write ``weights.safetensors``, then ``model.json``, which says it is whole."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / _DESCRIPTION).unlink(missing_ok=True)
         save_weights(self.network, directory / _WEIGHTS)
+        self.save_description(directory)
+
+    def save_description(self, directory: Path) -> None:
+        """Write ``model.json`` beside the weights that are there, in one step."""
         description = {
             "format": _FORMAT,
             "weights_sha256": file_sha256(directory / _WEIGHTS),
@@ -62,6 +70,7 @@ class CnnModel:
             "config": self.config.to_dict(),
             "origin": asdict(self.origin),
             "history": [dict(epoch) for epoch in self.history],
+            "calibration": self.calibration.to_dict(),
         }
         write_json(directory / _DESCRIPTION, description)
 
@@ -80,12 +89,15 @@ class CnnModel:
             tree = DecisionTree.from_dict(description["tree"])
             config = TrainConfig.from_dict(description["config"])
             origin = EncoderOrigin(**description["origin"])
+            calibration = Calibration.from_dict(description.get("calibration", {}))
+            calibration.factors(tree)
             network = _blank_network(tree, config)
         except (KeyError, TypeError, InvalidInputError) as error:
             raise ArtefactError(f"{directory} must hold a model, is damaged: {error}") from error
         load_weights(network, directory / _WEIGHTS)
         network.eval()
-        return cls(network, tree, config, origin, tuple(description.get("history", ())))
+        history = tuple(description.get("history", ()))
+        return cls(network, tree, config, origin, history, calibration)
 
 
 def _blank_network(tree: DecisionTree, config: TrainConfig) -> TreeNetwork:

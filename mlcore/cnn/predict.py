@@ -30,7 +30,7 @@ class Predictions:
     Attributes
     ----------
     concentrations
-        Dirichlet concentrations, float32, shape (n, A), all above 1.
+        Dirichlet concentrations, float32, shape (n, A), positive.
     representations
         The encoder's features, float32, shape (n, D).
     """
@@ -52,7 +52,8 @@ def predict(
 
     Each galaxy is seen in `model.config.average_views` ways; of a flipped view the
     answers change columns by `tree.mirror`. The averages are geometric for
-    concentrations and arithmetic for representations.
+    concentrations, which are then scaled by the model's calibration, and arithmetic for
+    representations.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ def predict(
         stop_if_asked(should_stop, _STAGE)
         part = slice(start, start + size)
         answers, features = _predict_batch(model, to_tensor(cache.images[rows[part]]))
-        found.concentrations[part], found.representations[part] = answers, features
+        found.concentrations[part] = model.calibration.apply(answers, model.tree)
+        found.representations[part] = features
         done = min(start + size, len(rows))
         report(on_progress, _STAGE, done / len(rows), f"{done} of {len(rows)} galaxies predicted")
     return found

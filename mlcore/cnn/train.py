@@ -19,12 +19,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches
 from mlcore.cnn.encoder import EncoderOrigin, make_encoder
-from mlcore.cnn.loss import check_counts
 from mlcore.cnn.model import CnnModel, file_sha256, load_weights
 from mlcore.cnn.network import TreeNetwork
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
+from mlcore.votes.likelihood import check_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

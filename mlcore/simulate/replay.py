@@ -11,7 +11,7 @@ the control arm, goes on at random, with as many galaxies and votes. Both go thr
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,7 +209,10 @@ class _Replay:
             RoundPlan(
                 tree=self.survey.pool.tree,
                 seed=self.plan.seed,
-                config=self.plan.sized(len(self.survey.pool.galaxies)),
+                # Scores are about fractions, which calibration leaves alone.
+                config=replace(
+                    self.plan.sized(len(self.survey.pool.galaxies)), calibrate=until == "flag"
+                ),
                 shared=self.directory / "shared",
                 previous_model=before if before.is_dir() else None,
             ),

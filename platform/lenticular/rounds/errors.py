@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from lenticular.common.errors import ConflictError, InvalidInputError, LenticularError
+from lenticular.common.errors import (
+    ConflictError,
+    InvalidInputError,
+    LenticularError,
+    NotFoundError,
+)
 
 
 class RoundActiveError(ConflictError):
@@ -46,3 +51,18 @@ class ArtefactStoreError(LenticularError):
     status = 500
     kind = "artefact-store"
     title = "The artefact store cannot be used"
+
+
+class NoEvaluationError(NotFoundError):
+    """The round has not been judged, or what was found is not kept any more."""
+
+    kind = "no-evaluation"
+    title = "There is no evaluation of this round"
+
+
+class DamagedEvaluationError(LenticularError):
+    """The file of a round's evaluation cannot be read."""
+
+    status = 500
+    kind = "damaged-evaluation"
+    title = "The evaluation's file is damaged"

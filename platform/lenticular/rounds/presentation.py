@@ -159,7 +159,7 @@ def questions(round_: Round) -> list[QuestionLine]:
     previous = (round_.evaluation.get("previous") or {}).get("questions", {})
     language = get_language() or "en"
     return [
-        _question_line(question.text(language), found[question.slug], previous.get(question.slug))
+        question_line(question.text(language), found[question.slug], previous.get(question.slug))
         for question in round_.version.tree.questions
         if question.slug in found
     ]
@@ -202,9 +202,10 @@ def _latest(workflow: Workflow) -> list[Round]:
     return list(selectors.rounds_of(workflow=workflow).select_related("version")[:SHOWN_ROUNDS])
 
 
-def _question_line(
+def question_line(
     title: str, found: dict[str, Any], previous: dict[str, Any] | None
 ) -> QuestionLine:
+    """Return one question's figures in words; `previous` are the model before's."""
     return QuestionLine(
         title=title,
         galaxies=found["n"],

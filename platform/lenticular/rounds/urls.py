@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from lenticular.rounds import views
+from lenticular.rounds import evaluation_views, views
 from lenticular.rounds.consumers import RoundConsumer
 
 urlpatterns: list[URLPattern] = [
     path("", views.rounds_page, name="rounds"),
     path("<slug:slug>/start/", views.start, name="round-start"),
     path("<slug:slug>/<int:number>/", views.round_page, name="round"),
+    path(
+        "<slug:slug>/<int:number>/evaluation/",
+        evaluation_views.evaluation_page,
+        name="round-evaluation",
+    ),
+    path(
+        "<slug:slug>/<int:number>/evaluation.json",
+        evaluation_views.evaluation_file,
+        name="round-evaluation-file",
+    ),
+    path(
+        "<slug:slug>/<int:number>/evaluation/<slug:question>.csv",
+        evaluation_views.question_file,
+        name="round-evaluation-question",
+    ),
     path("<slug:slug>/<int:number>/cancel/", views.cancel, name="round-cancel"),
     path("<slug:slug>/<int:number>/resume/", views.resume, name="round-resume"),
     path("<slug:slug>/<int:number>/override/", views.override, name="round-override"),

@@ -11,49 +11,12 @@ import torch
 
 from mlcore.cnn.config import TrainConfig
 from mlcore.images import ImageCache
-from mlcore.tree import DecisionTree
-
-
-def make_tree(questions, mirror_pairs=()):
-    """Build a tree from question -> {answer: next question or None}, start first."""
-    return DecisionTree.from_dict(
-        {
-            "slug": "tiny",
-            "name": "Tiny",
-            "start": next(iter(questions)),
-            "mirror_pairs": [list(pair) for pair in mirror_pairs],
-            "questions": [
-                {
-                    "slug": slug,
-                    "text": {"en": slug},
-                    "help": {},
-                    "answers": [
-                        {"slug": answer, "text": {"en": answer}, "next": following}
-                        for answer, following in answers.items()
-                    ],
-                }
-                for slug, answers in questions.items()
-            ],
-        }
-    )
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     """Small tensors are faster on one thread, and other tests may run beside these."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def handed_tree():
-    """Two questions; the second's answers are handed."""
-    return make_tree(
-        {
-            "shape": {"round": None, "spiral": "winding"},
-            "winding": {"clockwise": None, "anticlockwise": None, "unsure": None},
-        },
-        mirror_pairs=[("winding_clockwise", "winding_anticlockwise")],
-    )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""How well concentrations foretell votes, and whether one model is worse than another."""
+"""How well concentrations foretell votes, question by question, in single figures."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import betabinom
 
-from mlcore.cnn.loss import check_votes, negative_log_likelihood
-from mlcore.errors import InvalidInputError, NotEnoughVotesError
+from mlcore.errors import InvalidInputError
+from mlcore.evaluation.resampling import resampled_sums
+from mlcore.votes.likelihood import check_votes, negative_log_likelihood, require_votes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlcore.tree import DecisionTree
 
-CONFIDENT = 0.8
+#: Volunteers are confident where at least this share of at least so many votes agree.
+CONFIDENT, CONFIDENT_VOTES = 0.8, 3
+#: Of the intervals whose coverage the gate's table shows.
 LEVEL = 0.9
 
 
@@ -35,18 +38,21 @@ class QuestionEvaluation:
         The same per answer with most votes (the first of a tie), averaged over the
         answers that occur.
     accuracy_confident, n_confident
-        Accuracy over galaxies whose top answer has at least 0.8 of the votes, and how many
-        those are.
+        Accuracy over galaxies whose top answer has at least 0.8 of at least 3 votes, and
+        how many those are.
     rmse
         Root mean square of observed less predicted fraction, over galaxies and answers.
     rmse_floor
         What it would be if the predicted fractions were the true ones: the binomial noise
-        f (1 - f) / (n - 1), over galaxies with two votes or more.
+        f (1 - f) / (n - 1). A galaxy with one vote, which alone says nothing of f, takes
+        the others' mean variance; None where no galaxy has two votes.
     nll_per_vote
         Negative log likelihood over votes, in nats.
     coverage
         How much of the observed counts lies in the central 90% beta-binomial interval;
         0.9 when calibrated. A count on the interval's edge counts by the part inside.
+    rmse_low, rmse_high
+        Central 90% of the rmse over resampled galaxies.
     """
 
     n: int
@@ -59,6 +65,8 @@ class QuestionEvaluation:
     rmse_floor: float | None
     nll_per_vote: float | None
     coverage: float | None
+    rmse_low: float | None = None
+    rmse_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,11 @@ class Evaluation:
 
 
 def evaluate(
-    counts: NDArray[np.float64], concentrations: NDArray[np.float64], tree: DecisionTree
+    counts: NDArray[np.float64],
+    concentrations: NDArray[np.float64],
+    tree: DecisionTree,
+    *,
+    seed: int = 0,
 ) -> Evaluation:
     """Compare predictions with votes, question by question.
 
@@ -109,6 +121,8 @@ def evaluate(
         Shape (n, A), positive.
     tree
         The tree of the A columns.
+    seed
+        Of the resampling behind the intervals.
 
     Raises
     ------
@@ -119,26 +133,26 @@ def evaluate(
     """
     counts, concentrations = check_votes(counts, concentrations, tree)
     costs = negative_log_likelihood(counts, concentrations, tree)
-    _require_votes(counts)
+    require_votes(counts)
     columns = enumerate(tree.question_slices.items())
     return Evaluation(
         n=int((counts.sum(axis=1) > 0).sum()),
         votes=float(counts.sum()),
         nll_per_vote=float(costs.sum() / counts.sum()),
         questions={
-            slug: _evaluate_question(counts[:, part], concentrations[:, part], costs[:, question])
+            slug: _evaluate_question(
+                counts[:, part], concentrations[:, part], costs[:, question], seed
+            )
             for question, (slug, part) in columns
         },
     )
 
 
-def _require_votes(counts: NDArray[np.float64]) -> None:
-    if not counts.sum() > 0:
-        raise NotEnoughVotesError(f"counts must hold a vote, none of {len(counts)} galaxies has")
-
-
 def _evaluate_question(
-    counts: NDArray[np.float64], concentrations: NDArray[np.float64], costs: NDArray[np.float64]
+    counts: NDArray[np.float64],
+    concentrations: NDArray[np.float64],
+    costs: NDArray[np.float64],
+    seed: int,
 ) -> QuestionEvaluation:
     asked = counts.sum(axis=1) > 0
     counts, concentrations, costs = counts[asked], concentrations[asked], costs[asked]
@@ -149,7 +163,10 @@ def _evaluate_question(
     predicted = concentrations / concentrations.sum(axis=1, keepdims=True)
     chosen = predicted.argmax(axis=1)
     right = counts[np.arange(len(counts)), chosen] == counts.max(axis=1)
-    confident = observed.max(axis=1) >= CONFIDENT
+    confident = (observed.max(axis=1) >= CONFIDENT) & (total[:, 0] >= CONFIDENT_VOTES)
+    squares = np.mean((observed - predicted) ** 2, axis=1)
+    drawn = np.sqrt(resampled_sums(squares[:, np.newaxis], seed=seed)[:, 0] / len(squares))
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return QuestionEvaluation(
         n=len(counts),
         votes=float(total.sum()),
@@ -157,10 +174,12 @@ def _evaluate_question(
         balanced_accuracy=_mean_per_answer(right, counts.argmax(axis=1)),
         accuracy_confident=_mean_or_none(right[confident]),
         n_confident=int(confident.sum()),
-        rmse=float(np.sqrt(np.mean((observed - predicted) ** 2))),
+        rmse=float(np.sqrt(squares.mean())),
         rmse_floor=_binomial_floor(observed, total),
         nll_per_vote=float(costs.sum() / total.sum()),
-        coverage=_coverage(counts, concentrations),
+        coverage=float(inside_interval(counts, concentrations, LEVEL).mean()),
+        rmse_low=float(low),
+        rmse_high=float(high),
     )
 
 
@@ -173,111 +192,36 @@ def _mean_per_answer(right: NDArray[np.bool_], answer: NDArray[np.intp]) -> floa
 
 
 def _binomial_floor(observed: NDArray[np.float64], total: NDArray[np.float64]) -> float | None:
-    several = total[:, 0] >= 2
+    several = total[:, 0] > 1
     if not several.any():
         return None
     f, n = observed[several], total[several]
-    return float(np.sqrt(np.mean(f * (1 - f) / (n - 1))))
+    noise = np.sum(f * (1 - f) / (n - 1), axis=0)
+    # n / (n - 1) f (1 - f) is an unbiased variance of one vote.
+    alone = np.mean(n / (n - 1) * f * (1 - f), axis=0) * (1 / total[~several]).sum()
+    return float(np.sqrt(np.mean(noise + alone) / len(observed)))
 
 
-def _coverage(counts: NDArray[np.float64], concentrations: NDArray[np.float64]) -> float:
+def inside_interval(
+    counts: NDArray[np.float64], concentrations: NDArray[np.float64], level: float
+) -> NDArray[np.float64]:
+    """Return how much of each galaxy's counts lies in their central intervals, shape (n,).
+
+    Each answer's count is beta-binomial; one on an interval's edge counts by the part
+    inside, so that right concentrations give `level` also for few votes.
+
+    Parameters
+    ----------
+    counts, concentrations
+        Of one question, shape (n, K); galaxies without votes cover by `level` exactly.
+    level
+        In (0, 1).
+    """
     k, n = np.rint(counts), np.rint(counts).sum(axis=1, keepdims=True)
     others = concentrations.sum(axis=1, keepdims=True) - concentrations
     upper = betabinom.cdf(k, n, concentrations, others)
     lower = upper - betabinom.pmf(k, n, concentrations, others)
-    edge = (1 - LEVEL) / 2
+    edge = (1 - level) / 2
     inside = np.clip(upper, edge, 1 - edge) - np.clip(lower, edge, 1 - edge)
-    return float(np.mean(inside / np.maximum(upper - lower, np.finfo(np.float64).tiny)))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Whether a new model may replace an old one.
-
-    Attributes
-    ----------
-    difference
-        New less old negative log likelihood per vote, in nats: below zero is better.
-    low, high
-        The central 90% of its paired bootstrap, so that `high` is a one-sided 95% bound.
-    margin
-        How much worse a model may be and still count as not worse.
-    not_worse
-        Whether `high` is at most `margin`.
-    n
-        Galaxies with votes that both were judged on.
-    """
-
-    difference: float
-    low: float
-    high: float
-    margin: float
-    not_worse: bool
-    n: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
-
-
-def compare(
-    counts: NDArray[np.float64],
-    new: NDArray[np.float64],
-    old: NDArray[np.float64],
-    tree: DecisionTree,
-    *,
-    seed: int,
-    n_bootstrap: int = 2000,
-    margin: float = 0.02,
-) -> Comparison:
-    """Compare two models on the same galaxies; the gate before a model is published.
-
-    The rule is one of non-inferiority: the new model is "not worse" when we are 95% sure
-    that it costs at most `margin` nats per vote more than the old. A model equal to the
-    old passes; too few galaxies to tell do not.
-
-    Parameters
-    ----------
-    counts
-        Votes on galaxies that neither model trained on, shape (n, A).
-    new, old
-        Concentrations, shape (n, A).
-    seed, n_bootstrap
-        Galaxies are drawn with replacement, `n_bootstrap` times, both models' costs
-        together.
-    margin
-        In nats per vote, at least 0.
-
-    Raises
-    ------
-    NotEnoughVotesError
-        When there is no vote at all.
-    InvalidInputError
-        As `evaluate`; and for `n_bootstrap` below 1 or a negative margin.
-    """
-    if n_bootstrap < 1:
-        raise InvalidInputError(f"n_bootstrap must be at least 1, is {n_bootstrap}")
-    if not margin >= 0:
-        raise InvalidInputError(f"margin must be at least 0, is {margin}")
-    new_costs = negative_log_likelihood(counts, new, tree).sum(axis=1)
-    excess = new_costs - negative_log_likelihood(counts, old, tree).sum(axis=1)
-    votes = np.asarray(counts, dtype=np.float64).sum(axis=1)
-    _require_votes(votes[:, np.newaxis])
-    excess, votes = excess[votes > 0], votes[votes > 0]
-    drawn = _bootstrap(excess, votes, np.random.default_rng(seed), n_bootstrap)
-    low, high = (float(each) for each in np.quantile(drawn, [0.05, 0.95]))
-    difference = float(excess.sum() / votes.sum())
-    return Comparison(difference, low, high, margin, bool(high <= margin), len(votes))
-
-
-def _bootstrap(
-    excess: NDArray[np.float64],
-    votes: NDArray[np.float64],
-    rng: np.random.Generator,
-    n_bootstrap: int,
-) -> NDArray[np.float64]:
-    differences = np.empty(n_bootstrap)
-    for draw in range(n_bootstrap):
-        chosen = rng.integers(0, len(votes), len(votes))
-        differences[draw] = excess[chosen].sum() / votes[chosen].sum()
-    return differences
+    shares = inside / np.maximum(upper - lower, np.finfo(np.float64).tiny)
+    return np.asarray(shares.mean(axis=1))

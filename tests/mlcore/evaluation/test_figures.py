@@ -1,4 +1,4 @@
-"""Figures against worked examples and simulated truth, and the gate between models."""
+"""Figures against worked examples and simulated truth."""
 
 import json
 
@@ -8,19 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mlcore.cnn.evaluate import Evaluation, compare, evaluate
-from mlcore.cnn.loss import negative_log_likelihood
 from mlcore.errors import InvalidInputError, NotEnoughVotesError
-
-
-def simulated(rng, n=4000, votes=20):
-    """Votes whose concentrations are known, on the tiny tree's first question."""
-    concentrations = np.ones((n, 5)) + rng.gamma(2, 3, (n, 5))
-    counts = np.zeros((n, 5))
-    truth = rng.beta(concentrations[:, 0], concentrations[:, 1])
-    counts[:, 0] = rng.binomial(votes, truth)
-    counts[:, 1] = votes - counts[:, 0]
-    return counts, concentrations
+from mlcore.evaluation.figures import Evaluation, evaluate
+from mlcore.votes.likelihood import negative_log_likelihood
+from tests.mlcore.evaluation.simulated import simulated
 
 
 class TestEvaluate:
@@ -72,6 +63,42 @@ class TestEvaluate:
         winding = found.questions["winding"]
         assert (winding.n, winding.votes, winding.accuracy, winding.coverage) == (0, 0, None, None)
 
+    def test_few_unanimous_votes_are_not_confident(self, handed_tree):
+        counts = np.array([[2.0, 0, 0, 0, 0], [3, 0, 0, 0, 0], [4, 1, 0, 0, 0], [3, 1, 0, 0, 0]])
+        shape = evaluate(counts, np.ones((4, 5)), handed_tree).questions["shape"]
+        assert shape.n_confident == 2
+
+    def test_a_single_vote_takes_the_noise_of_the_others(self, handed_tree):
+        counts = np.array([[3.0, 1, 0, 0, 0], [2, 2, 0, 0, 0], [1, 0, 0, 0, 0]])
+        shape = evaluate(counts, np.ones((3, 5)), handed_tree).questions["shape"]
+        own = [0.1875 / 3, 0.25 / 3]
+        assert shape.rmse_floor == pytest.approx(np.sqrt((sum(own) + 4 * np.mean(own)) / 3))
+
+    def test_true_fractions_reach_the_floor_of_any_number_of_votes(self, handed_tree):
+        rng = np.random.default_rng(0)
+        counts, concentrations = np.zeros((8000, 5)), np.ones((8000, 5))
+        truth, votes = rng.uniform(0.05, 0.95, 8000), rng.integers(1, 6, 8000)
+        counts[:, 0] = rng.binomial(votes, truth)
+        counts[:, 1] = votes - counts[:, 0]
+        concentrations[:, 0], concentrations[:, 1] = 100 * truth, 100 * (1 - truth)
+        shape = evaluate(counts, concentrations, handed_tree).questions["shape"]
+        assert shape.rmse == pytest.approx(shape.rmse_floor, rel=0.03)
+
+    def test_the_rmse_lies_in_its_interval_which_narrows_with_galaxies(self, handed_tree):
+        counts, concentrations = simulated(np.random.default_rng(0))
+        widths = []
+        for n in (50, 4000):
+            shape = evaluate(counts[:n], concentrations[:n], handed_tree).questions["shape"]
+            assert shape.rmse_low < shape.rmse < shape.rmse_high
+            widths.append(shape.rmse_high - shape.rmse_low)
+        assert widths[0] / widths[1] == pytest.approx(np.sqrt(80), rel=0.3)
+
+    def test_figures_of_an_older_round_have_no_interval(self, handed_tree):
+        found = evaluate(*simulated(np.random.default_rng(0), n=9), handed_tree).to_dict()
+        for figures in found["questions"].values():
+            del figures["rmse_low"], figures["rmse_high"]
+        assert Evaluation.from_dict(found).questions["shape"].rmse_low is None
+
     def test_single_votes_have_no_floor(self, handed_tree):
         found = evaluate(np.array([[1.0, 0, 0, 0, 0]]), np.ones((1, 5)), handed_tree)
         assert found.questions["shape"].rmse_floor is None
@@ -105,71 +132,3 @@ class TestEvaluate:
     def test_another_document_is_no_evaluation(self, document):
         with pytest.raises(InvalidInputError, match="document must be an evaluation"):
             Evaluation.from_dict(document)
-
-
-class TestCompare:
-    def test_a_model_is_not_worse_than_itself(self, handed_tree):
-        counts, concentrations = simulated(np.random.default_rng(0), n=50)
-        found = compare(counts, concentrations, concentrations, handed_tree, seed=0)
-        assert (found.difference, found.low, found.high, found.not_worse) == (0, 0, 0, True)
-
-    def test_the_truth_is_better_and_its_rival_is_worse(self, handed_tree):
-        counts, truth = simulated(np.random.default_rng(0), n=400)
-        flat = np.ones((400, 5))
-        better = compare(counts, truth, flat, handed_tree, seed=0)
-        worse = compare(counts, flat, truth, handed_tree, seed=0)
-        assert better.high < 0 < worse.low
-        assert (better.not_worse, worse.not_worse) == (True, False)
-        assert better.difference == pytest.approx(-worse.difference)
-
-    def test_too_few_galaxies_to_tell_do_not_pass(self, handed_tree):
-        rng = np.random.default_rng(1)
-        counts, truth = simulated(rng, n=4)
-        other = truth * rng.uniform(0.2, 5, truth.shape)
-        found = compare(counts, other, truth, handed_tree, seed=0)
-        assert found.high > found.margin
-        assert not found.not_worse
-
-    def test_the_interval_holds_the_true_difference_nine_times_in_ten(self, handed_tree):
-        counts, truth = simulated(np.random.default_rng(2), n=20_000)
-        whole = compare(counts, truth * 0.5, truth, handed_tree, seed=0, n_bootstrap=1).difference
-        held = 0
-        for draw in range(100):
-            part = np.random.default_rng(draw).choice(20_000, 100, replace=False)
-            found = compare(
-                counts[part],
-                truth[part] * 0.5,
-                truth[part],
-                handed_tree,
-                seed=draw,
-                n_bootstrap=200,
-            )
-            held += found.low <= whole <= found.high
-        assert 80 <= held <= 97
-
-    def test_galaxies_without_votes_do_not_count(self, handed_tree):
-        counts, truth = simulated(np.random.default_rng(0), n=30)
-        more = [
-            np.concatenate([each, np.ones((5, 5)) * scale])
-            for each, scale in ((truth, 1), (truth, 9))
-        ]
-        padded = np.concatenate([counts, np.zeros((5, 5))])
-        found = compare(padded, *more, handed_tree, seed=0)
-        assert (found.n, found.difference) == (30, 0)
-
-    def test_is_the_same_for_the_same_seed(self, handed_tree):
-        counts, truth = simulated(np.random.default_rng(0), n=30)
-        twice = [compare(counts, truth * 2, truth, handed_tree, seed=4).to_dict() for _ in "ab"]
-        assert twice[0] == twice[1]
-        json.dumps(twice[0])
-
-    def test_impossible_arguments_are_refused(self, handed_tree):
-        ones = np.ones((2, 5))
-        with pytest.raises(InvalidInputError, match="n_bootstrap must be at least 1, is 0"):
-            compare(ones, ones, ones, handed_tree, seed=0, n_bootstrap=0)
-        with pytest.raises(InvalidInputError, match="margin must be at least 0, is -1"):
-            compare(ones, ones, ones, handed_tree, seed=0, margin=-1)
-        with pytest.raises(NotEnoughVotesError, match="counts must hold a vote"):
-            compare(ones * 0, ones, ones, handed_tree, seed=0)
-        with pytest.raises(InvalidInputError, match="concentrations must have the shape"):
-            compare(ones, ones, ones[:1], handed_tree, seed=0)
