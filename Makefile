@@ -36,7 +36,7 @@ up: $(VENV)/.ready  ## Serve the site with one worker, on SQLite
 	@exec $(RUN) manage.py up
 
 test: $(VENV)/.ready-dev  ## Run every test
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist loadfile
 ifneq ($(NODE),)
 	$(MAKE) --no-print-directory test-js
 else
