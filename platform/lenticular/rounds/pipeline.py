@@ -26,6 +26,7 @@ from lenticular.rounds.inputs import write_inputs
 from lenticular.rounds.models import Round
 from lenticular.rounds.provenance import code_version
 from lenticular.rounds.selectors import current_model, get_round
+from lenticular.selection.models import QueueEntry
 from mlcore.errors import CancelledError, MlcoreError
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.training_round import run_round
@@ -73,6 +74,7 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
         worker=worker,
         votes=round_.votes or votes["votes"] or 0,
         devices=_devices(),
+        pool=round_.pool or QueueEntry.objects.filter(workflow=round_.workflow).count(),
     )
     write_inputs(round_, folder / "input", on_progress=reporter.reading)
     run_round(plan_of(round_), folder, on_progress=reporter.report, should_stop=heart.wants_stop)

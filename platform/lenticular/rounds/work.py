@@ -42,6 +42,8 @@ def claim_round(*, round_id: int, worker: str) -> bool:
         started_at=Coalesce(F("started_at"), now),
     )
     if claimed:
+        # What another worker left half done begins anew, and so does its time.
+        RoundStage.objects.filter(round=round_id, finished_at=None).update(started_at=None)
         nudge(round_id)
     return bool(claimed)
 
@@ -66,7 +68,7 @@ def report_progress(
         progress=min(max(fraction, 0.0), 1.0),
         message=message[:300],
         started_at=Coalesce(F("started_at"), now),
-        finished_at=now if fraction >= 1 else None,
+        finished_at=Coalesce(F("finished_at"), now) if fraction >= 1 else None,
     )
     if not changed:
         raise LostClaimError(f"round {round_id} must be claimed by {worker}, is not any more")
@@ -74,10 +76,13 @@ def report_progress(
 
 
 @transaction.atomic
-def record_provenance(*, round_id: int, worker: str, votes: int, devices: list[str]) -> None:
-    """Record the votes that the round reads, and the machine and code that run it."""
+def record_provenance(
+    *, round_id: int, worker: str, votes: int, devices: list[str], pool: int = 0
+) -> None:
+    """Record the votes and galaxies that the round reads, and the machine and code it runs on."""
     _claimed(round_id, worker).update(
         votes=votes,
+        pool=pool,
         hardware={**hardware(), "devices": devices},
         code_version=code_version(),
     )
