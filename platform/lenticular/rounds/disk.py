@@ -37,6 +37,13 @@ def missing_disk(path: Path) -> DiskSpaceError | None:
     return DiskSpaceError(message % found, path=str(path), needed=needed, free=free)
 
 
+def require_disk(path: Path) -> None:
+    """Raise DiskSpaceError where less than LENTICULAR_ROUND_DISK_BYTES is free at `path`."""
+    missing = missing_disk(path)
+    if missing is not None:
+        raise missing
+
+
 def folder_bytes(folder: Path) -> int:
     """Return the size of the files under `folder`; 0 where there is none."""
     return sum(_sizes(folder))

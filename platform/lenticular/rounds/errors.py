@@ -48,6 +48,14 @@ class RoundLimitError(LenticularError):
     title = "The round took too long"
 
 
+class DamagedModelError(LenticularError):
+    """The files of a model are missing or have changed."""
+
+    status = 500
+    kind = "damaged-model"
+    title = "The files of a model are damaged"
+
+
 class NotComparableError(InvalidInputError):
     """Two models cannot be compared."""
 

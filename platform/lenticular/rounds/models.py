@@ -38,7 +38,8 @@ class Verdict(models.TextChoices):
 class Round(models.Model):
     """One retraining round; reproducible from what it records.
 
-    `pool` is how many galaxies it reads, with votes or without.
+    `pool` is how many galaxies it reads, with votes or without; `attempts` how often a worker
+    has taken it up since an admin last started or resumed it.
     `claimed_by` and `heartbeat_at` tell which worker has it and when that worker was last
     heard; a running round not heard for LENTICULAR_ROUND_STALL_SECONDS may be taken up by another.
     """
@@ -62,6 +63,7 @@ class Round(models.Model):
     verdict_reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
     cancel_requested = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
     claimed_by = models.CharField(max_length=120, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

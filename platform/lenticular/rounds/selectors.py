@@ -25,6 +25,7 @@ from lenticular.rounds.models import (
 from lenticular.rounds.work import stalled_before
 from lenticular.rounds.workspace import round_folder
 from lenticular.selection.models import QueueEntry
+from lenticular.workflows.models import Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lenticular.subjects.models import Subject
-    from lenticular.workflows.models import Workflow, WorkflowVersion
+    from lenticular.workflows.models import WorkflowVersion
 
 
 def get_round(*, round_id: int) -> Round:
@@ -58,6 +59,12 @@ def current_model(workflow: Workflow) -> TrainedModel | None:
     """Return the model that the workflow goes by, if any."""
     found = TrainedModel.objects.filter(workflow=workflow, is_current=True)
     return found.select_related("round__version").first()
+
+
+def current_version(workflow: Workflow) -> WorkflowVersion | None:
+    """Return the version that people are asked now, whatever `workflow` was read with."""
+    asked = Workflow.objects.select_related("current_version").get(pk=workflow.pk)
+    return asked.current_version
 
 
 def is_stalled(round_: Round) -> bool:

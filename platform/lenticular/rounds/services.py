@@ -166,6 +166,7 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
     _require_latest(locked)
     locked.state, locked.error, locked.cancel_requested = RoundState.PENDING, "", False
     locked.claimed_by, locked.heartbeat_at, locked.finished_at = "", None, None
+    locked.attempts = 0
     locked.save()
     locked.stages.update(error="")
     transaction.on_commit(lambda: _hand_over(locked.pk))

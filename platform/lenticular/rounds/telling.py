@@ -26,7 +26,7 @@ def dry_run_lines(found: DryRun) -> Iterator[str]:
         yield f"           {name} {old} → {new}"
     yield f"  to beat  {f'the model of round {found.to_beat}' if found.to_beat else 'no model'}"
     yield from _cost_lines(found.cost)
-    yield f"  free     {_size(found.free_bytes)}"
+    yield f"  free     {size(found.free_bytes)}"
     for reason in found.reasons:
         yield f"  {'waits   ' if reason.schedule_only else 'refused '} {reason.message}"
 
@@ -36,7 +36,7 @@ def _cost_lines(cost: Cost | None) -> Iterator[str]:
         yield "  cost     unknown: no earlier round on this machine tells"
         return
     rounds = ", ".join(str(number) for number in cost.measured)
-    disk = "unknown" if cost.bytes is None else _size(cost.bytes)
+    disk = "unknown" if cost.bytes is None else size(cost.bytes)
     yield f"  cost     {span(cost.seconds)}, disk {disk}; as in round {rounds}"
     for name, seconds in cost.stages.items():
         yield f"           {name:<9}{span(seconds)}"
@@ -58,6 +58,7 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """Return a number of bytes for a terminal."""
     # Django puts a no-break space before the unit, which not every terminal can show.
     return filesizeformat(count).replace("\xa0", " ")

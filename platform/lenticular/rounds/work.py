@@ -16,8 +16,11 @@ from django.utils import timezone
 
 from lenticular.rounds.errors import LostClaimError
 from lenticular.rounds.live import nudge
-from lenticular.rounds.models import Round, RoundStage, RoundState
+from lenticular.rounds.models import STAGES, Round, RoundStage, RoundState
 from lenticular.rounds.provenance import code_version, hardware
+
+MAX_ATTEMPTS = 4
+"""How many workers a round may cost before it is left to people."""
 
 
 def stalled_before() -> dt.datetime:
@@ -29,8 +32,10 @@ def stalled_before() -> dt.datetime:
 def claim_round(*, round_id: int, worker: str) -> bool:
     """Take a pending or stalled round for `worker`; tell whether it was had.
 
-    Of any number of workers that try at once, one gets it.
+    Of any number of workers that try at once, one gets it. A round whose last
+    `MAX_ATTEMPTS` workers died ends as failed instead.
     """
+    _give_up(round_id)
     now = timezone.now()
     free = Q(state=RoundState.PENDING) | Q(
         state=RoundState.RUNNING, heartbeat_at__lt=stalled_before()
@@ -39,6 +44,7 @@ def claim_round(*, round_id: int, worker: str) -> bool:
         state=RoundState.RUNNING,
         claimed_by=worker,
         heartbeat_at=now,
+        attempts=F("attempts") + 1,
         started_at=Coalesce(F("started_at"), now),
     )
     if claimed:
@@ -46,6 +52,29 @@ def claim_round(*, round_id: int, worker: str) -> bool:
         RoundStage.objects.filter(round=round_id, finished_at=None).update(started_at=None)
         nudge(round_id)
     return bool(claimed)
+
+
+@transaction.atomic
+def _give_up(round_id: int) -> None:
+    """End a round that has cost worker after worker its life: another would die of it too."""
+    stalled = Round.objects.filter(
+        pk=round_id,
+        state=RoundState.RUNNING,
+        heartbeat_at__lt=stalled_before(),
+        attempts__gte=MAX_ATTEMPTS,
+    )
+    if not stalled.update(state=RoundState.FAILED, claimed_by="", finished_at=timezone.now()):
+        return
+    stage = RoundStage.objects.filter(round=round_id, finished_at=None).first()
+    name = stage.name if stage else STAGES[-1]
+    error = (
+        f"{MAX_ATTEMPTS} workers have died without a word, as they do when the memory is used up; "
+        "give it more memory and resume, or start another round with smaller train.batch_size "
+        "and train.predict_batch_size"
+    )
+    Round.objects.filter(pk=round_id).update(error=f"{name}: {error}")
+    RoundStage.objects.filter(round=round_id, name=name).update(error=error)
+    transaction.on_commit(lambda: nudge(round_id))
 
 
 def beat_heart(*, round_id: int, worker: str) -> bool:
