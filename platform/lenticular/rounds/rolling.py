@@ -8,7 +8,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from lenticular.common.errors import InvalidInputError
-from lenticular.rounds import selectors
 from lenticular.rounds.errors import RoundStateError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import RollBack, Round, TrainedModel, Verdict
@@ -43,7 +42,8 @@ def roll_back(*, round: Round, user: User | None, reason: str) -> RollBack:  # n
     require_admin(user)
     if not reason.strip():
         raise InvalidInputError("reason must say why the model is rolled back, is blank")
-    refusal = why_no_roll_back(round_=round) or _damage(round)
+    round_ = Round.objects.select_related("workflow", "version", "model").get(pk=round.pk)
+    refusal = why_no_roll_back(round_=round_) or _damage(round_)
     if refusal:
         raise RoundStateError(refusal)
     with transaction.atomic():
@@ -68,13 +68,12 @@ def why_no_roll_back(*, round_: Round) -> str | None:
     Only looks whether files are there: `roll_back` reads them all.
     """
     number = round_.number
-    model = TrainedModel.objects.filter(round=round_).first()
+    model: TrainedModel | None = getattr(round_, "model", None)
     if model is None or round_.verdict not in {Verdict.ACCEPTED, Verdict.OVERRIDDEN}:
         return _("The model of round %(number)s was never published.") % {"number": number}
     if model.is_current:
         return _("The model of round %(number)s is the current one.") % {"number": number}
-    asked = selectors.current_version(round_.workflow)
-    if asked is None or asked.pk != round_.version_id:
+    if round_.workflow.current_version_id != round_.version_id:
         message = _("Round %(number)s answers version %(old)s of the tree, people another one.")
         return message % {"number": number, "old": round_.version.number}
     gone = [name for name in READ_STAGES if not (stage_folder(round_, name).path / MARK).is_file()]

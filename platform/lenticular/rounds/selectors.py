@@ -25,7 +25,6 @@ from lenticular.rounds.models import (
 from lenticular.rounds.work import stalled_before
 from lenticular.rounds.workspace import round_folder
 from lenticular.selection.models import QueueEntry
-from lenticular.workflows.models import Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lenticular.subjects.models import Subject
-    from lenticular.workflows.models import WorkflowVersion
+    from lenticular.workflows.models import Workflow, WorkflowVersion
 
 
 def get_round(*, round_id: int) -> Round:
@@ -55,16 +54,16 @@ def active_round(*, workflow: Workflow) -> Round | None:
     return Round.objects.filter(workflow=workflow, state__in=ACTIVE_STATES).first()
 
 
+def rounds_with_models(*, workflow: Workflow) -> QuerySet[Round]:
+    """Return the workflow's rounds that made a model, each with it, the latest first."""
+    found = rounds_of(workflow=workflow).filter(model__isnull=False)
+    return found.select_related("workflow", "version", "model")
+
+
 def current_model(workflow: Workflow) -> TrainedModel | None:
     """Return the model that the workflow goes by, if any."""
     found = TrainedModel.objects.filter(workflow=workflow, is_current=True)
     return found.select_related("round__version").first()
-
-
-def current_version(workflow: Workflow) -> WorkflowVersion | None:
-    """Return the version that people are asked now, whatever `workflow` was read with."""
-    asked = Workflow.objects.select_related("current_version").get(pk=workflow.pk)
-    return asked.current_version
 
 
 def is_stalled(round_: Round) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from celery import signature
 from django.db import IntegrityError, transaction
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lenticular.accounts.models import User
+    from lenticular.workflows.models import WorkflowVersion
     from mlcore.round_plan import RoundConfig
 
 __all__ = [
@@ -103,8 +104,10 @@ def start_round(
     for refusal in refusals(workflow=workflow, config=settings):
         raise refusal
     drawn = secrets.randbelow(MAX_SEED) if seed is None else seed
+    # A workflow without a version was refused above.
+    version = cast("WorkflowVersion", workflow.current_version)
     with transaction.atomic():
-        round_ = _create_round(workflow, user, settings, drawn)
+        round_ = _create_round(version, user, settings, drawn)
         transaction.on_commit(lambda: enqueue_round(round_id=round_.pk))
     return round_
 
@@ -209,14 +212,17 @@ def require_admin(user: User | None) -> None:
         raise ForbiddenError(f"running rounds needs the role admin, {user} has {user.role!r}")
 
 
-def _create_round(workflow: Workflow, user: User | None, config: RoundConfig, seed: int) -> Round:
+def _create_round(
+    version: WorkflowVersion, user: User | None, config: RoundConfig, seed: int
+) -> Round:
+    workflow = version.workflow
     Workflow.objects.select_for_update().get(pk=workflow.pk)
     last = Round.objects.filter(workflow=workflow).aggregate(last=Max("number"))["last"] or 0
     try:
         with transaction.atomic():
             round_ = Round.objects.create(
                 workflow=workflow,
-                version_id=workflow.current_version_id,
+                version=version,
                 number=last + 1,
                 requested_by=user,
                 seed=seed,
