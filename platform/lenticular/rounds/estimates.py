@@ -15,6 +15,7 @@ from lenticular.rounds import rules, selectors, workspace
 from lenticular.rounds.disk import folder_bytes, free_bytes
 from lenticular.rounds.models import STAGES, Round, RoundState
 from lenticular.selection.models import QueueEntry
+from mlcore.errors import InvalidInputError as InvalidSettingError
 from mlcore.round_plan import RoundConfig
 
 if TYPE_CHECKING:
@@ -141,16 +142,25 @@ def _voted(version: WorkflowVersion | None, *, in_panel: bool) -> int:
 
 def changed_settings(last: Round, config: RoundConfig) -> dict[str, tuple[Any, Any]]:
     """Return the settings that differ from those of `last`, each with its old and new value."""
-    old, new = _flat(last.config), _flat(config.to_dict())
-    names = sorted(old.keys() | new.keys())
-    return {
-        name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)
-    }
+    then = _config_of(last)
+    if then is None:
+        return {}
+    old, new = _flat(then), _flat(config)
+    return {name: (old[name], new[name]) for name in sorted(new) if old[name] != new[name]}
 
 
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    train = {f"train.{name}": value for name, value in config.get("train", {}).items()}
-    return {**{name: value for name, value in config.items() if name != "train"}, **train}
+def _flat(config: RoundConfig) -> dict[str, Any]:
+    settings = config.to_dict()
+    train = settings.pop("train")
+    return {**settings, **{f"train.{name}": value for name, value in train.items()}}
+
+
+def _config_of(round_: Round) -> RoundConfig | None:
+    """Return the round's settings; None where this version of the code has them no more."""
+    try:
+        return RoundConfig.from_dict(round_.config)
+    except InvalidSettingError:
+        return None
 
 
 def estimate_cost(*, workflow: Workflow, config: RoundConfig, pool: int) -> Cost | None:
@@ -158,27 +168,30 @@ def estimate_cost(*, workflow: Workflow, config: RoundConfig, pool: int) -> Cost
     measured = _measured(workflow)
     if not measured:
         return None
-    seconds = [_scaled_seconds(round_, config, pool) for round_ in measured]
+    seconds = [_scaled_seconds(round_, then, config, pool) for round_, then in measured]
     stages = {
-        name: (min(each[name] for each in seconds), max(each[name] for each in seconds))
+        name: (
+            min(each.get(name, 0.0) for each in seconds),
+            max(each.get(name, 0.0) for each in seconds),
+        )
         for name in STAGES
     }
     totals = [sum(each.values()) for each in seconds]
     return Cost(
-        measured=[round_.number for round_ in measured],
+        measured=[round_.number for round_, _then in measured],
         seconds=(min(totals), max(totals)),
         stages=stages,
-        bytes=_scaled_bytes(measured, pool),
+        bytes=_scaled_bytes([round_ for round_, _then in measured], pool),
     )
 
 
-def _measured(workflow: Workflow) -> list[Round]:
-    """Return the latest whole rounds, all on the machine of the first of them."""
+def _measured(workflow: Workflow) -> list[tuple[Round, RoundConfig]]:
+    """Return the latest whole rounds with their settings, all on the machine of the latest."""
     whole = selectors.rounds_of(workflow=workflow).filter(state=RoundState.SUCCEEDED, pool__gt=0)
     rounds = list(whole.prefetch_related("stages")[: 2 * MEASURED_ROUNDS])
     same = [round_ for round_ in rounds if _machine(round_) == _machine(rounds[0])]
-    timed = [round_ for round_ in same if all(_seconds(round_).values())]
-    return timed[:MEASURED_ROUNDS]
+    timed = [(round_, _config_of(round_)) for round_ in same if all(_seconds(round_).values())]
+    return [(round_, then) for round_, then in timed if then is not None][:MEASURED_ROUNDS]
 
 
 def _machine(round_: Round) -> list[Any]:
@@ -194,8 +207,9 @@ def _seconds(round_: Round) -> dict[str, float]:
     }
 
 
-def _scaled_seconds(round_: Round, config: RoundConfig, pool: int) -> dict[str, float]:
-    then = RoundConfig.from_dict(round_.config)
+def _scaled_seconds(
+    round_: Round, then: RoundConfig, config: RoundConfig, pool: int
+) -> dict[str, float]:
     return {
         name: seconds * _work(name, config, pool) / _work(name, then, round_.pool)
         for name, seconds in _seconds(round_).items()

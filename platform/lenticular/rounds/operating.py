@@ -80,12 +80,13 @@ def _models(workflow: Workflow, sizes: dict[int, int]) -> list[ModelLine]:
     ]
 
 
-def cost_lines(found: DryRun) -> list[tuple[str, str]]:
-    """Return each stage's title and time; empty where nothing is known."""
+def dry_run_context(found: DryRun) -> dict[str, Any]:
+    """Return what the page shows of a dry run: each stage's title and time, and the sum."""
     if found.cost is None:
-        return []
+        return {"dry_run": found}
     stages = found.cost.stages.items()
-    return [(str(STAGE_TITLES.get(name, name)), span(seconds)) for name, seconds in stages]
+    lines = [(str(STAGE_TITLES.get(name, name)), span(seconds)) for name, seconds in stages]
+    return {"dry_run": found, "cost_lines": lines, "total": span(found.cost.seconds)}
 
 
 def score_lines(found: ModelComparison, round_: Round) -> list[ScoreLine]:

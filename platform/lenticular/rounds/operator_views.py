@@ -43,7 +43,7 @@ def workflow_page(request: HttpRequest, slug: str) -> HttpResponse:
         extra: dict[str, Any] = {"keep": _whole("keep", request.GET.get("keep", KEEP))}
         if "dry-run" in request.GET:
             found = estimates.dry_run(workflow=workflow, config=rule_of(workflow=workflow).config)
-            extra |= {"dry_run": found, "cost_lines": operating.cost_lines(found)}
+            extra |= operating.dry_run_context(found)
     except LenticularError as error:
         return _show(request, workflow, problem=error)
     return _show(request, workflow, **extra)

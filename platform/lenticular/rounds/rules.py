@@ -151,7 +151,7 @@ def _waits_after(latest: Round, rule: RoundRule) -> Iterator[Reason]:
         yield _wait("last-failed", message % {"number": latest.number})
     due = latest.created_at + dt.timedelta(hours=rule.hours_between)
     if timezone.now() < due:
-        message = _("%(hours)s hours must pass between rounds, they do at %(due)s")
+        message = _("%(hours)s hours must pass between rounds: the next may start at %(due)s")
         found = {"hours": rule.hours_between, "due": f"{due:%Y-%m-%d %H:%M} UTC"}
         yield _wait("hours-between", message % found)
 

@@ -110,3 +110,10 @@ def test_a_workflow_without_version_or_galaxies_is_no_error(workflow):
 def test_a_bad_setting_is_named(workflow):
     with pytest.raises(RoundConfigError, match="folds"):
         estimates.dry_run(workflow=workflow, config={"folds": 0})
+
+
+def test_settings_that_the_code_has_no_more_are_no_error(workflow, finish_in):
+    round_ = finish_in(1)
+    Round.objects.filter(pk=round_.pk).update(config={"of_old": 1})
+    found = estimates.dry_run(workflow=workflow, config=TINY)
+    assert (found.last_round, found.cost, found.changed_settings) == (1, None, {})

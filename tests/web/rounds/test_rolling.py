@@ -1,6 +1,9 @@
 """Rolling back to an earlier model: who may, when, and all or nothing."""
 
+import io
+
 import pytest
+from django.core.management import CommandError, call_command
 
 from lenticular.common.errors import ForbiddenError, InvalidInputError
 from lenticular.rounds import publishing, rolling, selectors, services
@@ -102,3 +105,23 @@ def test_the_next_round_has_to_beat_the_model_rolled_back_to(published_twice):
     roll_back(old)
     round_ = services.start_round(workflow=old.workflow, user=None, config=old.config, seed=3)
     assert "00001" in str(pipeline.plan_of(round_).previous_model)
+
+
+class TestCommand:
+    def run(self, *arguments):
+        out = io.StringIO()
+        call_command("roll_back_round", *arguments, stdout=out)
+        return out.getvalue()
+
+    def test_rolls_back(self, published_twice):
+        said = self.run("tiny", "1", "--reason", "odd")
+        assert said == "the model of tiny round 1 and its queue are in place again\n"
+        assert RollBack.objects.get().user is None
+
+    @pytest.mark.parametrize(
+        ("slug", "number", "message"),
+        [("tiny", "9", "has no round 9"), ("nowhere", "1", "must exist"), ("tiny", "2", "current")],
+    )
+    def test_bad_input_is_refused(self, published_twice, slug, number, message):
+        with pytest.raises(CommandError, match=message):
+            self.run(slug, number, "--reason", "odd")
