@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from lenticular.accounts.models import User
 
-ANYTHING = {"type": "object"}
+ANYTHING = OpenApiTypes.OBJECT
 
 
 class RuleSerializer(serializers.ModelSerializer[RoundRule]):
