@@ -10,7 +10,7 @@ import datetime as dt
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -93,11 +93,15 @@ def report_progress(
         Where another worker has the round.
     """
     now = timezone.now()
+    is_done = fraction >= 1
+    began = Coalesce(F("started_at"), now)
+    # A stage that was finished and is made again takes the time of its making alone.
+    again = Case(When(finished_at__isnull=False, then=Value(now)), default=began)
     changed = RoundStage.objects.filter(round__in=_claimed(round_id, worker), name=stage).update(
         progress=min(max(fraction, 0.0), 1.0),
         message=message[:300],
-        started_at=Coalesce(F("started_at"), now),
-        finished_at=Coalesce(F("finished_at"), now) if fraction >= 1 else None,
+        started_at=began if is_done else again,
+        finished_at=Coalesce(F("finished_at"), now) if is_done else None,
     )
     if not changed:
         raise LostClaimError(f"round {round_id} must be claimed by {worker}, is not any more")

@@ -85,12 +85,16 @@ class TestReports:
             finished.append(running.stages.get(name="train").finished_at)
         assert finished[0] == finished[1]
 
-    def test_a_stage_made_again_is_not_finished(self, running):
+    def test_a_stage_made_again_is_not_finished_and_begins_anew(self, running):
         for fraction in (1.0, 0.2):
             work.report_progress(
                 round_id=running.pk, worker=WORKER, stage="train", fraction=fraction, message="on"
             )
-        assert running.stages.get(name="train").finished_at is None
+            if fraction == 1.0:
+                first = running.stages.get(name="train")
+        again = running.stages.get(name="train")
+        assert again.finished_at is None
+        assert again.started_at > first.started_at
 
     def test_a_lost_claim_changes_nothing(self, running):
         stall(running)
