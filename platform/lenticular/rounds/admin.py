@@ -5,7 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 
 from lenticular.common.admin import ReadOnlyAdmin
-from lenticular.rounds.models import MislabelFlag, Round, RoundStage, TrainedModel
+from lenticular.rounds.models import (
+    MislabelFlag,
+    RollBack,
+    Round,
+    RoundRule,
+    RoundStage,
+    TrainedModel,
+)
 
 
 class StageInline(admin.TabularInline[RoundStage, Round]):
@@ -32,6 +39,22 @@ class TrainedModelAdmin(ReadOnlyAdmin[TrainedModel]):
 
     list_display = ("workflow", "round", "is_current", "created_at")
     list_select_related = ("workflow", "round__workflow")
+
+
+@admin.register(RoundRule)
+class RoundRuleAdmin(ReadOnlyAdmin[RoundRule]):
+    """When the schedule starts rounds; changed on the rounds page."""
+
+    list_display = ("workflow", "is_on", "new_votes", "hours_between", "changed_by", "changed_at")
+    list_select_related = ("workflow", "changed_by")
+
+
+@admin.register(RollBack)
+class RollBackAdmin(ReadOnlyAdmin[RollBack]):
+    """Models that were made current again, and why."""
+
+    list_display = ("round", "replaced", "user", "reason", "created_at")
+    list_select_related = ("round__workflow", "replaced__workflow", "user")
 
 
 @admin.register(MislabelFlag)

@@ -31,6 +31,43 @@ class TooFewVotesError(InvalidInputError):
     title = "There are too few votes for a round"
 
 
+class NoVersionError(TooFewVotesError):
+    """The workflow has no decision tree yet."""
+
+    kind = "no-version"
+    title = "The workflow has no decision tree"
+
+
+class DiskSpaceError(LenticularError):
+    """Too little disk is free for a round."""
+
+    status = 507
+    kind = "disk-space"
+    title = "There is too little free disk"
+
+
+class RoundLimitError(LenticularError):
+    """The round has taken longer than it may."""
+
+    kind = "round-limit"
+    title = "The round took too long"
+
+
+class DamagedModelError(LenticularError):
+    """The files of a model are missing or have changed."""
+
+    status = 500
+    kind = "damaged-model"
+    title = "The files of a model are damaged"
+
+
+class NotComparableError(InvalidInputError):
+    """Two models cannot be compared."""
+
+    kind = "not-comparable"
+    title = "These two models cannot be compared"
+
+
 class RoundConfigError(InvalidInputError):
     """A setting of the round breaks its rule."""
 

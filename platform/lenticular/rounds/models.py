@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -37,6 +38,8 @@ class Verdict(models.TextChoices):
 class Round(models.Model):
     """One retraining round; reproducible from what it records.
 
+    `pool` is how many galaxies it reads, with votes or without; `attempts` how often a worker
+    has taken it up since an admin last started or resumed it.
     `claimed_by` and `heartbeat_at` tell which worker has it and when that worker was last
     heard; a running round not heard for LENTICULAR_ROUND_STALL_SECONDS may be taken up by another.
     """
@@ -54,11 +57,13 @@ class Round(models.Model):
     hardware = models.JSONField(default=dict)
     catalogue_checksum = models.CharField(max_length=64, blank=True)
     votes = models.PositiveBigIntegerField(default=0)
+    pool = models.PositiveBigIntegerField(default=0)
     evaluation = models.JSONField(default=dict)
     verdict = models.CharField(max_length=10, choices=Verdict, blank=True, default=Verdict.NONE)
     verdict_reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
     cancel_requested = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
     claimed_by = models.CharField(max_length=120, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -131,6 +136,51 @@ class TrainedModel(models.Model):
 
     def __str__(self) -> str:
         return f"model of {self.round}"
+
+
+class RollBack(models.Model):
+    """An earlier model that an admin has made the current one again, and why.
+
+    `replaced` is the round whose model was the current one until then.
+    """
+
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, related_name="roll_backs")
+    replaced = models.ForeignKey(Round, null=True, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"back to {self.round}: {self.reason}"
+
+
+class RoundRule(models.Model):
+    """When the schedule starts rounds of a workflow; every condition must hold.
+
+    `new_votes` are votes since the last round that ended well; `hours_between` passes since
+    the last round began, however it ended; `training_galaxies` and `panel_galaxies` have
+    votes outside and in the control panel. `config` are the settings of those rounds.
+    """
+
+    workflow = models.OneToOneField(Workflow, on_delete=models.CASCADE, related_name="round_rule")
+    is_on = models.BooleanField(default=False)
+    new_votes = models.PositiveIntegerField(default=500, validators=[MinValueValidator(1)])
+    hours_between = models.PositiveIntegerField(default=24, validators=[MaxValueValidator(8784)])
+    training_galaxies = models.PositiveIntegerField(default=20, validators=[MinValueValidator(2)])
+    panel_galaxies = models.PositiveIntegerField(default=5, validators=[MinValueValidator(2)])
+    config = models.JSONField(default=dict, blank=True)
+    changed_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"schedule of {self.workflow}: {'on' if self.is_on else 'off'}"
 
 
 class FlagState(models.TextChoices):

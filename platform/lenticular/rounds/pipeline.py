@@ -18,20 +18,24 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Sum
 
-from lenticular.common.errors import LenticularError
 from lenticular.consensus.models import Tally
 from lenticular.rounds import services, workspace
-from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.disk import require_disk
+from lenticular.rounds.errors import DamagedModelError, LostClaimError, RoundLimitError
+from lenticular.rounds.failing import for_people
 from lenticular.rounds.inputs import write_inputs
 from lenticular.rounds.models import Round
 from lenticular.rounds.provenance import code_version
 from lenticular.rounds.selectors import current_model, get_round
-from mlcore.errors import CancelledError, MlcoreError
+from lenticular.selection.models import QueueEntry
+from mlcore.errors import CancelledError
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.training_round import run_round
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from lenticular.rounds.models import TrainedModel
 
 REPORT_SECONDS = 0.5
 logger = logging.getLogger(__name__)
@@ -47,6 +51,8 @@ def run(round_id: int) -> bool:
     if not services.claim_round(round_id=round_id, worker=worker):
         logger.info("round %s is not free", round_id)
         return False
+    if settings.LENTICULAR_ROUND_THREADS:
+        torch.set_num_threads(settings.LENTICULAR_ROUND_THREADS)
     reporter = _Reporter(round_id, worker)
     with _Heart(round_id, worker) as heart:
         try:
@@ -58,7 +64,7 @@ def run(round_id: int) -> bool:
         except Exception as error:
             logger.exception("round %s failed at %s", round_id, reporter.stage)
             services.fail_round(
-                round_id=round_id, worker=worker, stage=reporter.stage, error=_for_people(error)
+                round_id=round_id, worker=worker, stage=reporter.stage, error=for_people(error)
             )
     return True
 
@@ -66,6 +72,7 @@ def run(round_id: int) -> bool:
 def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> None:
     if round_.cancel_requested:
         raise CancelledError("the round was cancelled before a worker had it")
+    require_disk(workspace.round_folder(round_))
     folder = workspace.round_folder(round_)
     votes = Tally.objects.filter(version=round_.version).aggregate(votes=Sum("classifications"))
     services.record_provenance(
@@ -73,6 +80,7 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
         worker=worker,
         votes=round_.votes or votes["votes"] or 0,
         devices=_devices(),
+        pool=round_.pool or QueueEntry.objects.filter(workflow=round_.workflow).count(),
     )
     write_inputs(round_, folder / "input", on_progress=reporter.reading)
     run_round(plan_of(round_), folder, on_progress=reporter.report, should_stop=heart.wants_stop)
@@ -81,8 +89,16 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
 
 
 def plan_of(round_: Round) -> RoundPlan:
-    """Return what the machine is to do, and the model that it has to beat."""
+    """Return what the machine is to do, and the model that it has to beat.
+
+    Raises
+    ------
+    DamagedModelError
+        Where the files of that model are missing or have changed.
+    """
     current = current_model(round_.workflow)
+    if current is not None:
+        _require_whole(current)
     return RoundPlan(
         tree=round_.version.tree,
         seed=round_.seed,
@@ -94,14 +110,18 @@ def plan_of(round_: Round) -> RoundPlan:
     )
 
 
+def _require_whole(current: TrainedModel) -> None:
+    damage = workspace.find_damage(current.round, "train")
+    if damage is not None:
+        raise DamagedModelError(
+            f"the current model, of round {current.round.number}, must be whole to be compared "
+            f"with: {damage}; roll back to an earlier model or put the file back, then resume"
+        )
+
+
 def _devices() -> list[str]:
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return [*names, f"CPU, {torch.get_num_threads()} threads"]
-
-
-def _for_people(error: Exception) -> str:
-    expected = isinstance(error, (LenticularError, MlcoreError))
-    return str(error) if expected else f"{type(error).__name__}: {error}"
 
 
 class _Reporter:
@@ -119,7 +139,9 @@ class _Reporter:
             return
         # The machine counts its part of the snapshot from 0, after our reading of the votes.
         self._reached = max(fraction, self._reached) if stage == self.stage else fraction
-        self.stage, self._reported = stage, now
+        begins, self.stage, self._reported = stage != self.stage, stage, now
+        if begins:
+            require_disk(workspace.local_path("rounds"))
         services.report_progress(
             round_id=self._round_id,
             worker=self._worker,
@@ -134,15 +156,29 @@ class _Reporter:
 
 
 class _Heart:
-    """A thread that tells the database the worker lives, and hears whether it shall stop."""
+    """A thread that tells the database the worker lives, and hears whether it shall stop.
+
+    It also keeps the time: a round may take LENTICULAR_ROUND_MAX_SECONDS each time that a
+    worker takes it up.
+    """
 
     def __init__(self, round_id: int, worker: str) -> None:
         self._round_id, self._worker = round_id, worker
         self._cancelled, self._lost, self._done = (threading.Event() for _ in range(3))
+        self._began, self._limit = time.monotonic(), settings.LENTICULAR_ROUND_MAX_SECONDS
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def wants_stop(self) -> bool:
-        """Tell whether the round was cancelled; LostClaimError where it was taken away."""
+        """Tell whether the round was cancelled.
+
+        Raises LostClaimError where it was taken away, RoundLimitError where its time is up.
+        """
+        took = time.monotonic() - self._began
+        if self._limit and took > self._limit:
+            raise RoundLimitError(
+                f"the round may take {self._limit} s, has taken {took:.0f} s; resume it to go on "
+                "where it was, and raise LENTICULAR_ROUND_MAX_SECONDS where that is too little"
+            )
         if self._lost.is_set():
             raise LostClaimError(f"round {self._round_id} was taken up by another worker")
         return self._cancelled.is_set()

@@ -28,6 +28,12 @@ STATES = {
     "failed": gettext_lazy("failed"),
     "cancelled": gettext_lazy("cancelled"),
 }
+VERDICTS = {
+    "": "–",
+    "accepted": gettext_lazy("accepted"),
+    "refused": gettext_lazy("refused"),
+    "overridden": gettext_lazy("published all the same"),
+}
 SHOWN_ROUNDS = 20
 AXIS = 300.0
 """Width of the gate's drawing, in its own units."""

@@ -77,11 +77,17 @@ def install_round(*, round: Round) -> None:  # noqa: A002
     """
     for stage in ("train", "acquire", "flag"):
         finished_stage(round, stage)
+    put_in_place(round=round)
+    for chunk in _chunks(_flags(round)):
+        MislabelFlag.objects.bulk_create(chunk)
+
+
+@transaction.atomic
+def put_in_place(*, round: Round) -> None:  # noqa: A002
+    """Make the round's model the current one, and its queue what people are asked."""
     TrainedModel.objects.filter(workflow=round.workflow, is_current=True).update(is_current=False)
     TrainedModel.objects.filter(round=round).update(is_current=True)
     publish_queue(workflow=round.workflow, generation=round.number, rows=_queue_rows(round))
-    for chunk in _chunks(_flags(round)):
-        MislabelFlag.objects.bulk_create(chunk)
 
 
 def finished_stage(round_: Round, stage: str) -> StageRecord:

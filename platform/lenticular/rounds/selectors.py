@@ -54,6 +54,12 @@ def active_round(*, workflow: Workflow) -> Round | None:
     return Round.objects.filter(workflow=workflow, state__in=ACTIVE_STATES).first()
 
 
+def rounds_with_models(*, workflow: Workflow) -> QuerySet[Round]:
+    """Return the workflow's rounds that made a model, each with it, the latest first."""
+    found = rounds_of(workflow=workflow).filter(model__isnull=False)
+    return found.select_related("workflow", "version", "model")
+
+
 def current_model(workflow: Workflow) -> TrainedModel | None:
     """Return the model that the workflow goes by, if any."""
     found = TrainedModel.objects.filter(workflow=workflow, is_current=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from celery import signature
 from django.db import IntegrityError, transaction
@@ -18,16 +18,12 @@ from kombu.exceptions import OperationalError
 
 from lenticular.common.errors import ForbiddenError, InvalidInputError
 from lenticular.rounds import selectors
-from lenticular.rounds.errors import (
-    RoundActiveError,
-    RoundConfigError,
-    RoundStateError,
-    TooFewVotesError,
-)
+from lenticular.rounds.errors import RoundConfigError, RoundStateError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import STAGES, Round, RoundStage, RoundState, Verdict
 from lenticular.rounds.provenance import code_version
 from lenticular.rounds.publishing import install_round, publish_round
+from lenticular.rounds.rules import active_error, checked_config, refusals
 from lenticular.rounds.work import (
     beat_heart,
     cancel_claimed_round,
@@ -38,14 +34,13 @@ from lenticular.rounds.work import (
 )
 from lenticular.workflows.models import Workflow
 from mlcore.errors import ArtefactError
-from mlcore.errors import InvalidInputError as InvalidSettingError
-from mlcore.round_plan import RoundConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lenticular.accounts.models import User
     from lenticular.workflows.models import WorkflowVersion
+    from mlcore.round_plan import RoundConfig
 
 __all__ = [
     "beat_heart",
@@ -58,6 +53,7 @@ __all__ = [
     "publish_round",
     "record_provenance",
     "report_progress",
+    "require_admin",
     "resume_round",
     "start_round",
 ]
@@ -94,17 +90,22 @@ def start_round(
         Where the user may not run rounds.
     RoundConfigError
         For a setting that breaks its rule; the message names it.
-    TooFewVotesError
-        Where too few galaxies have votes.
     RoundActiveError
         Where the workflow has an active round.
+    TooFewVotesError
+        Where too few galaxies have votes, or the workflow has no version.
+    DiskSpaceError
+        Where too little disk is free.
     """
-    _require_admin(user)
-    settings = _checked_config(workflow, config or {})
+    require_admin(user)
+    settings = checked_config(workflow=workflow, config=config or {})
     if seed is not None and not 0 <= seed <= MAX_SEED:
         raise RoundConfigError(f"seed must be in [0, {MAX_SEED}], is {seed}")
-    version = _version_with_votes(workflow, settings)
+    for refusal in refusals(workflow=workflow, config=settings):
+        raise refusal
     drawn = secrets.randbelow(MAX_SEED) if seed is None else seed
+    # A workflow without a version was refused above.
+    version = cast("WorkflowVersion", workflow.current_version)
     with transaction.atomic():
         round_ = _create_round(version, user, settings, drawn)
         transaction.on_commit(lambda: enqueue_round(round_id=round_.pk))
@@ -134,7 +135,7 @@ def cancel_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
     RoundStateError
         Where the round is not active.
     """
-    _require_admin(user)
+    require_admin(user)
     locked = Round.objects.select_for_update().get(pk=round.pk)
     if not locked.is_active:
         raise RoundStateError(f"only an active round can be cancelled, {locked} is {locked.state}")
@@ -159,7 +160,7 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
     RoundActiveError
         Where another round became active meanwhile.
     """
-    _require_admin(user)
+    require_admin(user)
     locked = Round.objects.select_for_update().get(pk=round.pk)
     if locked.state not in {RoundState.FAILED, RoundState.CANCELLED}:
         raise RoundStateError(
@@ -168,6 +169,7 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
     _require_latest(locked)
     locked.state, locked.error, locked.cancel_requested = RoundState.PENDING, "", False
     locked.claimed_by, locked.heartbeat_at, locked.finished_at = "", None, None
+    locked.attempts = 0
     locked.save()
     locked.stages.update(error="")
     transaction.on_commit(lambda: _hand_over(locked.pk))
@@ -186,7 +188,7 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
         Where the gate did not refuse the round, a later one exists, or its files have
         changed since.
     """
-    _require_admin(user)
+    require_admin(user)
     if not reason.strip():
         raise InvalidInputError("reason must say why the gate is overridden, is blank")
     locked = Round.objects.select_for_update().get(pk=round.pk)
@@ -204,35 +206,10 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
     return locked
 
 
-def _require_admin(user: User | None) -> None:
+def require_admin(user: User | None) -> None:
+    """Raise ForbiddenError where the user may not run rounds; None is the machine itself."""
     if user is not None and not user.may_run_rounds:
         raise ForbiddenError(f"running rounds needs the role admin, {user} has {user.role!r}")
-
-
-def _checked_config(workflow: Workflow, config: Mapping[str, Any]) -> RoundConfig:
-    given = {"retirement_votes": workflow.retirement_votes, **config}
-    try:
-        return RoundConfig.from_dict(given)
-    except InvalidSettingError as error:
-        raise RoundConfigError(str(error)) from error
-
-
-def _version_with_votes(workflow: Workflow, config: RoundConfig) -> WorkflowVersion:
-    """Return the current version, once enough galaxies have votes under it."""
-    version = workflow.current_version
-    if version is None:
-        raise TooFewVotesError(f"workflow must have a version, {workflow} has none")
-    wanted = {False: config.min_training_subjects, True: config.min_held_out_subjects}
-    for in_panel, minimum in wanted.items():
-        found = selectors.count_voted(version=version, in_panel=in_panel, at_most=minimum)
-        if found < minimum:
-            where = "in the control panel" if in_panel else "outside the control panel"
-            raise TooFewVotesError(
-                f"a round needs at least {minimum} galaxies with votes {where}, there are {found}",
-                found=found,
-                needed=minimum,
-            )
-    return version
 
 
 def _create_round(
@@ -253,7 +230,7 @@ def _create_round(
                 code_version=code_version(),
             )
     except IntegrityError as error:
-        raise _active_error(workflow) from error
+        raise active_error(workflow, selectors.active_round(workflow=workflow)) from error
     RoundStage.objects.bulk_create(
         RoundStage(round=round_, position=position, name=name)
         for position, name in enumerate(STAGES)
@@ -261,18 +238,10 @@ def _create_round(
     return round_
 
 
-def _active_error(workflow: Workflow) -> RoundActiveError:
-    active = selectors.active_round(workflow=workflow)
-    number = active.number if active else None
-    return RoundActiveError(
-        f"workflow {workflow} can have one active round, round {number} is active", active=number
-    )
-
-
 def _require_latest(round_: Round) -> None:
     later = Round.objects.filter(workflow=round_.workflow, number__gt=round_.number).first()
     if later is not None and later.is_active:
-        raise _active_error(round_.workflow)
+        raise active_error(round_.workflow, later)
     if later is not None:
         raise RoundStateError(f"only the latest round allows this, round {later.number} is later")
 

@@ -1,4 +1,4 @@
-"""The tasks of the gpu queue: ids in, one call, safe to run twice.
+"""The tasks of rounds: ids in, one call, safe to run twice.
 
 The pipeline is imported in the body, because it brings torch, and every process that
 knows the tasks imports this module.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from lenticular.rounds import selectors
+from lenticular.consensus.services import compute_weights
+from lenticular.rounds import scheduling, selectors
+from lenticular.workflows.models import Workflow
 
 
 @shared_task  # type: ignore[untyped-decorator]  # celery is untyped
@@ -26,3 +28,15 @@ def resume_stalled_rounds() -> list[int]:
     for round_id in stalled:
         run_round.delay(round_id)
     return stalled
+
+
+@shared_task  # type: ignore[untyped-decorator]  # celery is untyped
+def start_due_rounds() -> list[int]:
+    """Start the rounds whose rules hold, and return their ids."""
+    return [round_.pk for round_ in scheduling.start_due_rounds()]
+
+
+@shared_task  # type: ignore[untyped-decorator]  # celery is untyped
+def weigh_volunteers() -> int:
+    """Weigh every workflow's volunteers, and return how many: the warnings read that."""
+    return sum(compute_weights(workflow=workflow) for workflow in Workflow.objects.all())

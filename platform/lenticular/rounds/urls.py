@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from lenticular.rounds import evaluation_views, views
+from lenticular.rounds import evaluation_views, operator_views, views
 from lenticular.rounds.consumers import RoundConsumer
 
 urlpatterns: list[URLPattern] = [
     path("", views.rounds_page, name="rounds"),
+    path("<slug:slug>/", operator_views.workflow_page, name="workflow-rounds"),
     path("<slug:slug>/start/", views.start, name="round-start"),
+    path("<slug:slug>/start-scheduled/", operator_views.start_scheduled, name="round-scheduled"),
+    path("<slug:slug>/rule/", operator_views.change_rule, name="round-rule"),
+    path("<slug:slug>/prune/", operator_views.prune, name="rounds-prune"),
+    path("<slug:slug>/compare/", operator_views.compare, name="rounds-compare"),
+    path("<slug:slug>/<int:number>/roll-back/", operator_views.roll_back, name="round-roll-back"),
     path("<slug:slug>/<int:number>/", views.round_page, name="round"),
     path(
         "<slug:slug>/<int:number>/evaluation/",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from django.core.files.storage import storages
 
 from lenticular.rounds.errors import ArtefactStoreError
-from mlcore.stages import StageFolder
+from mlcore.errors import ArtefactError
+from mlcore.files import read_json
+from mlcore.stages import MARK, StageFolder, StageRecord, file_checksum
 
 if TYPE_CHECKING:
     from lenticular.rounds.models import Round, TrainedModel
@@ -48,6 +50,25 @@ def round_folder(round_: Round) -> Path:
 def stage_folder(round_: Round, stage: str) -> StageFolder:
     """Return the folder of one stage of the round."""
     return StageFolder(round_folder(round_) / stage)
+
+
+def find_damage(round_: Round, stage: str) -> str | None:
+    """Return what is wrong with the files of a finished stage, or None where they are whole.
+
+    Unlike `StageFolder.verified` it removes nothing: what is published stays as it is.
+    """
+    folder = stage_folder(round_, stage)
+    try:
+        record = StageRecord(**read_json(folder.path / MARK))
+    except (ArtefactError, TypeError):
+        return f"{stage} of round {round_.number} has no readable record"
+    for name, checksum in record.outputs.items():
+        path = folder.path / name
+        if not path.is_file():
+            return f"{path} is missing"
+        if file_checksum(path) != checksum:
+            return f"{path} has changed"
+    return None
 
 
 def shared_folder(workflow: Workflow) -> Path:

@@ -174,6 +174,16 @@ CELERY_BEAT_SCHEDULE = {
         # A look that was late has been followed by another.
         "options": {"expires": 55.0},
     },
+    "start-due-rounds": {
+        "task": "lenticular.rounds.tasks.start_due_rounds",
+        "schedule": 300.0,
+        "options": {"expires": 290.0},
+    },
+    "weigh-volunteers": {
+        "task": "lenticular.rounds.tasks.weigh_volunteers",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600.0},
+    },
 }
 
 REST_FRAMEWORK = {
@@ -230,6 +240,9 @@ LENTICULAR_LEASE_SECONDS = environment.number("LENTICULAR_LEASE_SECONDS", 900, a
 LENTICULAR_ROUND_STALL_SECONDS = environment.number(
     "LENTICULAR_ROUND_STALL_SECONDS", 120, at_least=5
 )
+LENTICULAR_ROUND_DISK_BYTES = environment.number("LENTICULAR_ROUND_DISK_BYTES", 2**30)
+LENTICULAR_ROUND_MAX_SECONDS = environment.number("LENTICULAR_ROUND_MAX_SECONDS", 0)
+LENTICULAR_ROUND_THREADS = environment.number("LENTICULAR_ROUND_THREADS", 0)
 LENTICULAR_MAX_IMAGE_BYTES = environment.number(
     "LENTICULAR_MAX_IMAGE_BYTES", 20 * 1024 * 1024, at_least=1024
 )

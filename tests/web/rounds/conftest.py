@@ -182,12 +182,26 @@ def running(pending):
 
 
 @pytest.fixture
+def published_twice(workflow, write_stages):
+    """Two published rounds; the second model is the current one, and surer of itself."""
+    return tuple(_published(workflow, write_stages, certainty=each) for each in (2.0, 8.0))
+
+
+def _published(workflow, write_stages, **given):
+    round_ = services.start_round(workflow=workflow, user=None, config=TINY, seed=1)
+    assert claim_round(round_id=round_.pk, worker=WORKER)
+    round_.refresh_from_db()
+    write_stages(round_, **given)
+    return services.publish_round(round=round_, worker=WORKER)
+
+
+@pytest.fixture
 def write_stages():
     """Return a function that writes a round's stage folders as the machine would."""
     return _write_stages
 
 
-def _write_stages(round_, *, not_worse=None, flags=("1",)):
+def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0):
     figures = {
         "n": 8, "votes": 40.0, "accuracy": 0.9, "balanced_accuracy": 0.9,
         "accuracy_confident": None, "n_confident": 0, "rmse": 0.2, "rmse_floor": 0.1,
@@ -209,10 +223,15 @@ def _write_stages(round_, *, not_worse=None, flags=("1",)):
         "snapshot": {"catalogue_checksum": "c" * 64},
         "train": {"origin": {"source": "scratch", "reason": "from scratch: no hub"}},
         "evaluate": evaluation,
+        "predict": {},
         "acquire": {},
         "flag": {},
     }
-    tables = {"acquire": ("queue.parquet", _queue()), "flag": ("mislabels.parquet", _flags(flags))}
+    tables = {
+        "predict": ("shard-00000.parquet", _predictions(certainty)),
+        "acquire": ("queue.parquet", _queue()),
+        "flag": ("mislabels.parquet", _flags(flags)),
+    }
     for stage, result in results.items():
         folder = workspace.stage_folder(round_, stage)
         folder.begin({})
@@ -220,6 +239,18 @@ def _write_stages(round_, *, not_worse=None, flags=("1",)):
             name, table = tables[stage]
             pq.write_table(table, folder.path / name)
         folder.finish({}, result)
+
+
+def _predictions(certainty):
+    """Every subject is predicted as its votes say, `certainty` to one."""
+    odd = np.arange(SUBJECTS) % 2 == 1
+    return pa.table(
+        {
+            "id_str": [f"s:{number}" for number in range(SUBJECTS)],
+            "shape_round_concentration": np.where(odd, 1.0, certainty).astype(np.float32),
+            "shape_bar_concentration": np.where(odd, certainty, 1.0).astype(np.float32),
+        }
+    )
 
 
 def _queue():

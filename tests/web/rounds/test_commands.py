@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from lenticular.rounds import services
 from lenticular.rounds.management.commands import start_round
 from lenticular.rounds.models import Round, RoundState, Verdict
+from lenticular.rounds.telling import clock
 from lenticular.rounds.work import claim_round, fail_round
 
 from .conftest import TINY, WORKER
@@ -89,3 +90,30 @@ def test_mistakes_are_told(workflow, arguments, message):
 def test_a_second_start_is_told(pending):
     with pytest.raises(CommandError, match="round 1 is active"):
         run("tiny")
+
+
+class TestDryRun:
+    def test_says_what_it_would_do_and_starts_nothing(self, workflow):
+        said = run("tiny", "--dry-run")
+        assert "160 votes; learns from 24 galaxies, is judged by 8 of 10 in the panel" in said
+        assert "cost     unknown: no earlier round on this machine tells" in said
+        assert "waits    the schedule is off" in said
+        assert not Round.objects.exists()
+
+    def test_says_why_it_would_be_refused(self, pending):
+        assert "refused  workflow tiny can have one active round" in run("tiny", "--dry-run")
+
+    @pytest.mark.parametrize(
+        ("config", "message"),
+        [("{", "must be JSON"), ("[]", "must be an object"), ('{"folds": 0}', "folds must be")],
+    )
+    def test_bad_settings_are_refused(self, workflow, config, message):
+        with pytest.raises(CommandError, match=message):
+            run("tiny", "--dry-run", "--config", config)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(12.2, "12 s"), (185, "3 min 5 s"), (8040, "2 h 14 min")]
+)
+def test_durations_are_told(seconds, said):
+    assert clock(seconds) == said

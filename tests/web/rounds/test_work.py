@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from lenticular.rounds import selectors, work
+from lenticular.rounds import selectors, services, work
 from lenticular.rounds.errors import LostClaimError
 from lenticular.rounds.models import Round, RoundState
 
@@ -29,6 +29,28 @@ class TestClaim:
         assert work.claim_round(round_id=running.pk, worker="two")
         running.refresh_from_db()
         assert (running.claimed_by, running.started_at) == ("two", started)
+
+    def test_a_round_that_costs_worker_after_worker_ends(self, running):
+        for attempt in range(1, work.MAX_ATTEMPTS):
+            stall(running)
+            assert work.claim_round(round_id=running.pk, worker=f"worker {attempt}")
+        stall(running)
+        assert not work.claim_round(round_id=running.pk, worker="the last")
+        running.refresh_from_db()
+        assert running.state == RoundState.FAILED
+        assert running.error.startswith("snapshot: 4 workers have died without a word")
+        assert running.stages.get(name="snapshot").error
+        resumed = services.resume_round(round=running, user=None)
+        assert work.claim_round(round_id=resumed.pk, worker="one with more memory")
+
+    def test_a_stage_left_half_done_begins_its_time_anew(self, running):
+        report = {"round_id": running.pk, "worker": WORKER, "message": "on"}
+        work.report_progress(**report, stage="snapshot", fraction=1.0)
+        work.report_progress(**report, stage="train", fraction=0.5)
+        stall(running)
+        work.claim_round(round_id=running.pk, worker="two")
+        assert running.stages.get(name="snapshot").started_at
+        assert running.stages.get(name="train").started_at is None
 
     def test_an_ended_round_is_not_claimed(self, running):
         work.fail_round(round_id=running.pk, worker=WORKER, stage="train", error="broken")
@@ -54,12 +76,25 @@ class TestReports:
         assert stage.progress == 1.0
         assert stage.started_at <= stage.finished_at
 
-    def test_a_stage_made_again_is_not_finished(self, running):
+    def test_a_finished_stage_that_is_told_again_keeps_its_time(self, running):
+        finished = []
+        for _ in range(2):
+            work.report_progress(
+                round_id=running.pk, worker=WORKER, stage="train", fraction=1.0, message="on"
+            )
+            finished.append(running.stages.get(name="train").finished_at)
+        assert finished[0] == finished[1]
+
+    def test_a_stage_made_again_is_not_finished_and_begins_anew(self, running):
         for fraction in (1.0, 0.2):
             work.report_progress(
                 round_id=running.pk, worker=WORKER, stage="train", fraction=fraction, message="on"
             )
-        assert running.stages.get(name="train").finished_at is None
+            if fraction == 1.0:
+                first = running.stages.get(name="train")
+        again = running.stages.get(name="train")
+        assert again.finished_at is None
+        assert again.started_at > first.started_at
 
     def test_a_lost_claim_changes_nothing(self, running):
         stall(running)

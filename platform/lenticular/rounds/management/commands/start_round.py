@@ -11,11 +11,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from lenticular.common.errors import LenticularError
 from lenticular.rounds import selectors, services
+from lenticular.rounds.estimates import dry_run
 from lenticular.rounds.models import Round, RoundState
+from lenticular.rounds.telling import dry_run_lines
 from lenticular.workflows.models import Workflow
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Iterator
 
 LOOK_SECONDS = 0.5
 BAR = 24
@@ -29,6 +32,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, help="where all randomness comes from")
         parser.add_argument("--config", default="{}", help="settings of the round, as JSON")
         parser.add_argument("--resume", action="store_true", help="resume the latest round")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what it would read and cost; start nothing"
+        )
         parser.add_argument("--wait", action="store_true", help="show progress until it ends")
         parser.add_argument(
             "--here", action="store_true", help="run it in this process, without a worker"
@@ -39,6 +45,9 @@ class Command(BaseCommand):
         if workflow is None:
             raise CommandError(f"workflow must exist, there is no {options['workflow']!r}")
         try:
+            if options["dry_run"]:
+                self.stdout.write("\n".join(_try(workflow, options)))
+                return
             round_ = _begin(workflow, options)
         except LenticularError as error:
             raise CommandError(error.message) from error
@@ -75,11 +84,22 @@ def _begin(workflow: Workflow, options: dict[str, Any]) -> Round:
         if latest is None:
             raise CommandError(f"workflow {workflow} has no round to resume")
         return services.resume_round(round=latest, user=None)
+    config = _config(options)
+    return services.start_round(workflow=workflow, user=None, config=config, seed=options["seed"])
+
+
+def _try(workflow: Workflow, options: dict[str, Any]) -> Iterator[str]:
+    return dry_run_lines(dry_run(workflow=workflow, config=_config(options)))
+
+
+def _config(options: dict[str, Any]) -> dict[str, Any]:
     try:
         config = json.loads(options["config"])
     except ValueError as error:
         raise CommandError(f"config must be JSON, is not: {error}") from error
-    return services.start_round(workflow=workflow, user=None, config=config, seed=options["seed"])
+    if not isinstance(config, dict):
+        raise CommandError(f"config must be an object of settings, is {options['config']}")
+    return config
 
 
 def _run_here(round_: Round) -> None:

@@ -1,0 +1,88 @@
+"""Rolling back: an earlier model and its queue take the place of the current ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from lenticular.common.errors import InvalidInputError
+from lenticular.rounds.errors import RoundStateError
+from lenticular.rounds.live import nudge
+from lenticular.rounds.models import RollBack, Round, TrainedModel, Verdict
+from lenticular.rounds.publishing import put_in_place
+from lenticular.rounds.services import require_admin
+from lenticular.rounds.workspace import find_damage, stage_folder
+from mlcore.stages import MARK
+
+if TYPE_CHECKING:
+    from lenticular.accounts.models import User
+
+READ_STAGES = ("train", "predict", "acquire", "flag")
+"""What pages and the queue read of a published round."""
+
+
+def roll_back(*, round: Round, user: User | None, reason: str) -> RollBack:  # noqa: A002
+    """Make the model of an earlier round the current one again, and publish its queue.
+
+    All of it happens or nothing: the queue's order comes from the round's stored files,
+    which are checked first. Flags stay with their rounds; review shows the current model's.
+
+    Raises
+    ------
+    ForbiddenError
+        Where the user may not run rounds.
+    InvalidInputError
+        Where no reason is given.
+    RoundStateError
+        Where the model was never published or is the current one, answers another decision
+        tree than people are asked, or lacks files.
+    """
+    require_admin(user)
+    if not reason.strip():
+        raise InvalidInputError("reason must say why the model is rolled back, is blank")
+    round_ = Round.objects.select_related("workflow", "version", "model").get(pk=round.pk)
+    refusal = why_no_roll_back(round_=round_) or _damage(round_)
+    if refusal:
+        raise RoundStateError(refusal)
+    with transaction.atomic():
+        current = TrainedModel.objects.select_for_update().filter(
+            workflow=round.workflow, is_current=True
+        )
+        replaced = current.first()
+        put_in_place(round=round)
+        done = RollBack.objects.create(
+            round=round,
+            replaced=replaced.round if replaced else None,
+            user=user,
+            reason=reason.strip(),
+        )
+        transaction.on_commit(lambda: nudge(round.pk))
+    return done
+
+
+def why_no_roll_back(*, round_: Round) -> str | None:
+    """Return why the round's model can not be the current one again; None where it can.
+
+    Only looks whether files are there: `roll_back` reads them all.
+    """
+    number = round_.number
+    model: TrainedModel | None = getattr(round_, "model", None)
+    if model is None or round_.verdict not in {Verdict.ACCEPTED, Verdict.OVERRIDDEN}:
+        return _("The model of round %(number)s was never published.") % {"number": number}
+    if model.is_current:
+        return _("The model of round %(number)s is the current one.") % {"number": number}
+    if round_.workflow.current_version_id != round_.version_id:
+        message = _("Round %(number)s answers version %(old)s of the tree, people another one.")
+        return message % {"number": number, "old": round_.version.number}
+    gone = [name for name in READ_STAGES if not (stage_folder(round_, name).path / MARK).is_file()]
+    if gone:
+        message = _("Files of round %(number)s are gone: %(stages)s.")
+        return message % {"number": number, "stages": ", ".join(gone)}
+    return None
+
+
+def _damage(round_: Round) -> str | None:
+    found = (find_damage(round_, stage) for stage in READ_STAGES)
+    return next((damage for damage in found if damage), None)

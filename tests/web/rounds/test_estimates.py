@@ -1,0 +1,119 @@
+"""Dry runs: what a round would be and cost, and nothing written."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from lenticular.rounds import estimates, services, workspace
+from lenticular.rounds.errors import RoundConfigError
+from lenticular.rounds.models import Round, RoundState
+from lenticular.selection.models import QueueEntry
+
+from .conftest import TINY
+
+pytestmark = pytest.mark.django_db
+SECONDS = {
+    "snapshot": 1, "train": 10, "evaluate": 2, "predict": 4, "acquire": 8, "flag": 20, "publish": 1,
+}  # fmt: skip
+
+
+@pytest.fixture
+def finish_in(workflow):
+    """Return a function that makes a round which took `factor` times SECONDS."""
+
+    def finish(factor, *, devices=("CPU",), pool=20, config=TINY):
+        round_ = services.start_round(workflow=workflow, user=None, config=config)
+        start = timezone.now()
+        for stage in round_.stages.all():
+            stage.started_at = start
+            stage.finished_at = start + dt.timedelta(seconds=factor * SECONDS[stage.name])
+            stage.save()
+        hardware = {"machine": "x86_64", "cores": 2, "devices": list(devices)}
+        Round.objects.filter(pk=round_.pk).update(
+            state=RoundState.SUCCEEDED, votes=100, pool=pool, hardware=hardware
+        )
+        return round_
+
+    return finish
+
+
+def test_says_what_would_be_learned_from(workflow):
+    found = estimates.dry_run(workflow=workflow, config=TINY)
+    assert (found.pool, found.panel) == (40, 10)
+    assert (found.training_galaxies, found.panel_galaxies, found.votes) == (24, 8, 160)
+    assert (found.version, found.last_round, found.new_votes, found.to_beat) == (1, None, 160, None)
+    assert found.free_bytes > 0
+    assert not found.refused
+    assert [reason.kind for reason in found.reasons] == ["schedule-off", "new-votes"]
+    assert found.to_dict()["reasons"][0]["schedule_only"] is True
+
+
+def test_writes_nothing(workflow):
+    estimates.dry_run(workflow=workflow, config=TINY)
+    assert not Round.objects.exists()
+    assert not workspace.local_path("rounds").exists()
+
+
+def test_without_earlier_rounds_the_cost_is_unknown(workflow):
+    assert estimates.dry_run(workflow=workflow, config=TINY).cost is None
+
+
+def test_the_cost_is_in_proportion_to_the_work(workflow, finish_in):
+    finish_in(1, pool=20)
+    config = {**TINY, "folds": 4, "train": {**TINY["train"], "epochs": 6}}
+    cost = estimates.dry_run(workflow=workflow, config=config).cost
+    assert cost.stages["predict"] == (8, 8)
+    assert cost.stages["train"] == (30, 30)
+    assert cost.stages["flag"] == (120, 120)
+    assert cost.seconds == pytest.approx((182, 182))
+    assert (cost.measured, cost.bytes) == ([1], None)
+
+
+def test_the_cost_ranges_over_earlier_rounds_on_the_same_machine(workflow, finish_in):
+    finish_in(100, devices=["an old card"])
+    finish_in(1)
+    finish_in(3)
+    cost = estimates.dry_run(workflow=workflow, config=TINY).cost
+    assert cost.measured == [3, 2]
+    assert cost.stages["acquire"] == (16, 48)
+
+
+def test_a_round_whose_times_are_not_known_is_left_out(workflow, finish_in):
+    round_ = finish_in(1)
+    round_.stages.filter(name="train").update(started_at=None)
+    assert estimates.dry_run(workflow=workflow, config=TINY).cost is None
+
+
+def test_disk_is_in_proportion_to_the_galaxies(workflow, finish_in):
+    folder = workspace.round_folder(finish_in(1, pool=20))
+    folder.mkdir(parents=True)
+    (folder / "shard").write_bytes(b"x" * 1000)
+    assert estimates.dry_run(workflow=workflow, config=TINY).cost.bytes == 2000
+
+
+def test_says_what_has_changed_since_the_last_round(workflow, finish_in):
+    finish_in(1)
+    config = {**TINY, "batch": 9, "train": {**TINY["train"], "epochs": 3}}
+    found = estimates.dry_run(workflow=workflow, config=config)
+    assert (found.last_round, found.new_votes) == (1, 60)
+    assert found.changed_settings == {"batch": (6, 9), "train.epochs": (2, 3)}
+
+
+def test_a_workflow_without_version_or_galaxies_is_no_error(workflow):
+    workflow.current_version = None
+    QueueEntry.objects.all().delete()
+    found = estimates.dry_run(workflow=workflow)
+    assert (found.version, found.pool, found.votes, found.refused) == (None, 0, 0, True)
+
+
+def test_a_bad_setting_is_named(workflow):
+    with pytest.raises(RoundConfigError, match="folds"):
+        estimates.dry_run(workflow=workflow, config={"folds": 0})
+
+
+def test_settings_that_the_code_has_no_more_are_no_error(workflow, finish_in):
+    round_ = finish_in(1)
+    Round.objects.filter(pk=round_.pk).update(config={"of_old": 1})
+    found = estimates.dry_run(workflow=workflow, config=TINY)
+    assert (found.last_round, found.cost, found.changed_settings) == (1, None, {})

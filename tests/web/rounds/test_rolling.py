@@ -1,0 +1,127 @@
+"""Rolling back to an earlier model: who may, when, and all or nothing."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from lenticular.common.errors import ForbiddenError, InvalidInputError
+from lenticular.rounds import publishing, rolling, selectors, services
+from lenticular.rounds.errors import RoundStateError
+from lenticular.rounds.models import MislabelFlag, RollBack, TrainedModel, Verdict
+from lenticular.rounds.workspace import stage_folder
+from lenticular.selection.models import QueueEntry
+from lenticular.workflows.models import WorkflowVersion
+
+pytestmark = pytest.mark.django_db
+
+
+def roll_back(round_, user=None, reason="it asks about stars"):
+    return rolling.roll_back(round=round_, user=user, reason=reason)
+
+
+def generations(workflow):
+    published = QueueEntry.objects.filter(workflow=workflow, generation__gt=0)
+    return set(published.values_list("generation", flat=True))
+
+
+def test_the_earlier_model_and_its_queue_are_back(published_twice, admin):
+    old, new = published_twice
+    assert rolling.why_no_roll_back(round_=old) is None
+    done = roll_back(old, admin)
+    assert (done.round, done.replaced, done.user) == (old, new, admin)
+    assert done.reason == "it asks about stars"
+    assert selectors.current_model(old.workflow).round == old
+    assert TrainedModel.objects.filter(is_current=True).count() == 1
+    assert generations(old.workflow) == {1}
+    assert MislabelFlag.objects.filter(round__model__is_current=True).count() == 1
+
+
+def test_and_forth_again(published_twice):
+    old, new = published_twice
+    roll_back(old)
+    roll_back(new)
+    assert selectors.current_model(old.workflow).round == new
+    assert [each.round.number for each in RollBack.objects.all()] == [2, 1]
+
+
+class TestRefused:
+    def refuse(self, round_, message, error=RoundStateError, **given):
+        current = selectors.current_model(round_.workflow)
+        with pytest.raises(error, match=message):
+            roll_back(round_, **given)
+        assert selectors.current_model(round_.workflow) == current
+        assert not RollBack.objects.exists()
+
+    def test_others(self, published_twice, expert):
+        self.refuse(published_twice[0], "needs the role admin", ForbiddenError, user=expert)
+
+    def test_without_a_reason(self, published_twice):
+        self.refuse(published_twice[0], "reason must say why", InvalidInputError, reason=" ")
+
+    def test_the_current_model(self, published_twice):
+        self.refuse(published_twice[1], "round 2 is the current one")
+
+    def test_a_model_that_the_gate_refused(self, published_twice):
+        old = published_twice[0]
+        old.verdict = Verdict.REFUSED
+        old.save()
+        self.refuse(old, "was never published")
+
+    def test_a_round_without_a_model(self, pending):
+        self.refuse(pending, "round 1 was never published")
+
+    def test_another_tree(self, published_twice):
+        old = published_twice[0]
+        old.workflow.current_version = WorkflowVersion.objects.create(
+            workflow=old.workflow, number=2, tree_json=old.version.tree_json, checksum="other"
+        )
+        old.workflow.save()
+        self.refuse(old, "answers version 1 of the tree")
+
+    def test_files_that_are_gone(self, published_twice):
+        stage_folder(published_twice[0], "predict").unmark()
+        self.refuse(published_twice[0], "Files of round 1 are gone: predict")
+
+    def test_a_damaged_file_which_stays_for_whoever_mends_it(self, published_twice):
+        queue = stage_folder(published_twice[0], "acquire").path / "queue.parquet"
+        queue.write_bytes(queue.read_bytes()[:-1])
+        self.refuse(published_twice[0], r"queue\.parquet has changed")
+        assert queue.is_file()
+
+    def test_what_fails_half_way_changes_nothing(self, published_twice, monkeypatch):
+        def fail(**_given):
+            raise RuntimeError("the database is away")
+
+        monkeypatch.setattr(publishing, "publish_queue", fail)
+        self.refuse(published_twice[0], "the database is away", RuntimeError)
+        assert generations(published_twice[0].workflow) == {2}
+
+
+def test_the_next_round_has_to_beat_the_model_rolled_back_to(published_twice):
+    from lenticular.rounds import pipeline
+
+    old, _new = published_twice
+    roll_back(old)
+    round_ = services.start_round(workflow=old.workflow, user=None, config=old.config, seed=3)
+    assert "00001" in str(pipeline.plan_of(round_).previous_model)
+
+
+class TestCommand:
+    def run(self, *arguments):
+        out = io.StringIO()
+        call_command("roll_back_round", *arguments, stdout=out)
+        return out.getvalue()
+
+    def test_rolls_back(self, published_twice):
+        said = self.run("tiny", "1", "--reason", "odd")
+        assert said == "the model of tiny round 1 and its queue are in place again\n"
+        assert RollBack.objects.get().user is None
+
+    @pytest.mark.parametrize(
+        ("slug", "number", "message"),
+        [("tiny", "9", "has no round 9"), ("nowhere", "1", "must exist"), ("tiny", "2", "current")],
+    )
+    def test_bad_input_is_refused(self, published_twice, slug, number, message):
+        with pytest.raises(CommandError, match=message):
+            self.run(slug, number, "--reason", "odd")
