@@ -98,7 +98,7 @@ def test_who_has_begun_to_answer_is_not_interrupted(open_page):
     expect(page.locator("#progress")).not_to_be_empty()
     page.keyboard.press("1")
     expect(page.locator("#question")).to_have_text("How rounded is it?")
-    with page.expect_response("**/learning*.css"):
+    with page.expect_response("**/tutorial/"):
         held[0].continue_()
     page.wait_for_timeout(200)
     expect(page.get_by_role("dialog")).to_be_hidden()

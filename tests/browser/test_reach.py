@@ -156,5 +156,5 @@ def test_the_page_is_light(chromium, live_server, sky):
     loaded = weigh(page, live_server.url + PAGE)
     page.close()
     names = [name.rsplit("/", 1)[-1] for name, _ in loaded]
-    assert {"classify.js", "classify.css", "icons.svg"} <= set(names)
+    assert {"classify.js", "lenticular.css", "icons.svg"} <= set(names)
     assert sum(size for _, size in loaded) < MOST_BYTES

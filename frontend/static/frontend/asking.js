@@ -66,7 +66,7 @@ export class Asking {
     this.next.textContent = send;
     this.head(title, "", { crumbs: steps.map(([, answer]) => answer) });
     const list = document.createElement("dl");
-    list.className = "facts summary";
+    list.className = "panel facts summary";
     list.append(...steps.flatMap(([question, answer]) => [line("dt", question), line("dd", answer)]));
     this.answers.replaceChildren(list);
     this.heading.focus({ preventScroll: true });

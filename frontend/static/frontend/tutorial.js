@@ -84,7 +84,7 @@ export class Steps {
 }
 
 /**
- * Fetch the dialog and its style sheet, and put it on the page.
+ * Fetch the dialog, and put it on the page.
  *
  * @param {string} address
  * @returns {Promise<Steps>}
@@ -92,10 +92,7 @@ export class Steps {
 async function fetchSteps(address) {
   const found = await loadFragment(address);
   const dialog = /** @type {HTMLDialogElement} */ (part(found, "dialog"));
-  const sheet = part(found, "link");
-  const styled = new Promise((done) => { sheet.onload = sheet.onerror = done; });
   document.body.append(found);
-  await styled;
   return new Steps(dialog);
 }
 

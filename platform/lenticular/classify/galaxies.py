@@ -49,11 +49,10 @@ class AnswerVotes:
 
 @dataclass(frozen=True)
 class QuestionVotes:
-    """One question that people were asked of this galaxy; `layer` says how far from the first."""
+    """One question that people were asked of this galaxy."""
 
     text: str
     total: int
-    layer: int
     answers: list[AnswerVotes]
 
 
@@ -134,9 +133,9 @@ def _questions(
 ) -> list[QuestionVotes]:
     """Return the questions that somebody was asked, in the order of the tree."""
     bands = None if prediction is None else _bands(tree, prediction)
-    layers = layers_of(tree, counts)
-    asked = [each for each in tree.questions if each.slug in layers]
-    return [_question(tree, each, counts, bands, layers[each.slug]) for each in asked]
+    reached = layers_of(tree, counts)
+    asked = [each for each in tree.questions if each.slug in reached]
+    return [_question(tree, each, counts, bands) for each in asked]
 
 
 def _bands(tree: DecisionTree, prediction: NDArray[Any]) -> NDArray[np.float64]:
@@ -152,7 +151,6 @@ def _question(
     question: Question,
     counts: NDArray[np.int64],
     bands: NDArray[np.float64] | None,
-    layer: int,
 ) -> QuestionVotes:
     language, place = get_language() or "en", tree.question_slices[question.slug]
     votes = counts[place]
@@ -170,4 +168,4 @@ def _question(
         for answer, count, (mean, low, high) in zip(question.answers, votes, rows, strict=True)
     ]
     total = int(votes.sum())
-    return QuestionVotes(text=question.text(language), total=total, layer=layer, answers=answers)
+    return QuestionVotes(text=question.text(language), total=total, answers=answers)

@@ -78,4 +78,4 @@ def test_a_vote_bar_says_in_words_what_it_draws(predicted):
     drawn = humane.vote_bar(votes)
     assert 'width="30.0"' in drawn
     assert ("machine" in drawn) == (predicted is not None)
-    assert ("votes-interval" in drawn) == (predicted is not None)
+    assert ("interval" in drawn) == (predicted is not None)

@@ -141,7 +141,6 @@ def test_the_classify_page_leads_to_both_and_carries_no_example(client, quiet_un
     assert 'href="/classify/shapes/guide/shape/"' in page
     assert re.search(r'id="tutorial-link" href="/classify/shapes/tutorial/"[^>]* data-first', page)
     assert "frontend/guide/" not in page
-    assert "learning.css" not in page
 
 
 def test_who_has_classified_is_not_offered_the_tutorial_again(client, universe):

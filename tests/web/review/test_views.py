@@ -80,8 +80,8 @@ class TestFlag:
     def test_shows_picture_bars_and_reason(self, expert, flag):
         shown = expert.get(address(flag)).content.decode()
         assert flag.subject.images.get().url("full") in shown
-        assert '<rect width="75.0" height="10"/>' in shown
-        assert '<rect width="85.0" height="10"/>' in shown
+        assert '<rect class="people" width="75.0" height="10"/>' in shown
+        assert '<rect class="machine" width="85.0" height="10"/>' in shown
         assert "9 of 12 volunteers said" in shown
         assert "p = 0.0001" in shown
         assert "style=" not in shown

@@ -103,13 +103,13 @@ def vote_bar(answer: AnswerVotes) -> SafeString:
     """Draw an answer's share of the votes, and the machine's mean and interval on it."""
     share = format_html("{}%", f"{answer.percent:.0f}")
     bar = format_html(
-        '<rect class="votes-share" y="2" width="{}" height="8" rx="1"/>', f"{answer.percent:.1f}"
+        '<rect class="people" y="2" width="{}" height="8" rx="1"/>', f"{answer.percent:.1f}"
     )
     if answer.predicted is None:
         return _drawn(share, bar)
     machine = format_html(
-        '<rect class="votes-interval" x="{}" y="4.6" width="{}" height="2.8"/>'
-        '<rect class="votes-mean" x="{}" y="1" width="1" height="10"/>',
+        '<rect class="interval" x="{}" y="4.6" width="{}" height="2.8"/>'
+        '<rect class="machine" x="{}" y="1" width="1" height="10"/>',
         f"{answer.low:.1f}",
         f"{answer.spread:.1f}",
         f"{min(answer.predicted, 99.0):.1f}",
@@ -128,7 +128,7 @@ def vote_bar(answer: AnswerVotes) -> SafeString:
 def _drawn(words: str, shapes: SafeString) -> SafeString:
     return format_html(
         '<svg viewBox="0 0 100 12" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<rect class="votes-ground" y="2" width="100" height="8" rx="1"/>{}</svg>',
+        '<rect class="ground" y="2" width="100" height="8" rx="1"/>{}</svg>',
         words,
         shapes,
     )
