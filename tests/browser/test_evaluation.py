@@ -66,7 +66,7 @@ def test_reads_in_both_themes_and_at_every_width(scheme, open_page, sign_in, jud
     for summary in page.locator("details.question:not([open]) > summary").all()[:2]:
         summary.press("Enter")
     expect(page.get_by_role("img", name="Reliability of")).to_have_count(3)
-    page.locator(".light-table img").last.scroll_into_view_if_needed()
+    page.locator(".grid img").last.scroll_into_view_if_needed()
     for name, size in (
         ("desktop", DESKTOP),
         ("tablet", TABLET),
