@@ -14,7 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
+from mlcore.calibration import IDENTITY, fit_calibration
 from mlcore.cnn.model import CnnModel
+from mlcore.cnn.predict import predict
+from mlcore.cnn.shards import read_shards
 from mlcore.cnn.train import train
 from mlcore.errors import (
     ArtefactError,
@@ -189,6 +192,36 @@ class TestWholeRound:
         assert origin["source"] == "pretrained-here"
         assert origin["reason"]
 
+    def test_calibrates_the_model_on_galaxies_outside_the_panel(self, finished, tree):
+        folder = finished[0].directory / "train"
+        unseen = pq.read_table(folder / "out_of_fold.parquet").to_pydict()
+        assert unseen["id_str"] == [f"s:{n}" for n in range(40) if n % 4]
+        found = np.column_stack([unseen[column] for column in tree.label_cols]).astype(float)
+        held = pq.read_table(finished[0].directory / "snapshot" / "training.parquet").to_pydict()
+        counts = np.column_stack([held[column] for column in tree.label_cols]).astype(float)
+        fitted = fit_calibration(counts, found, tree)
+        assert CnnModel.load(folder / "model").calibration == fitted
+        assert finished[0].records["train"].result["calibration"] == fitted.to_dict()
+        assert fitted.questions["shape"].votes == 150
+        assert not (folder / "folds").exists()
+
+    def test_predicts_with_the_calibration(self, plan, finished):
+        model = CnnModel.load(finished[0].directory / "train" / "model")
+        cache = ImageCache.open(plan.shared / "images-24-1")
+        raw = predict(replace(model, calibration=IDENTITY), cache, np.arange(3)).concentrations
+        shard = next(read_shards(finished[0].directory / "predict"))
+        scaled = shard.predictions.concentrations[:3]
+        assert scaled == pytest.approx(raw * model.calibration.factors(plan.tree), rel=1e-4)
+
+    def test_details_the_evaluation(self, finished):
+        document = json.loads(
+            (finished[0].directory / "evaluate" / "evaluation.json").read_text(encoding="utf-8")
+        )
+        assert document["n"] == 10
+        assert document["questions"]["shape"]["calibration"]["votes"] == 150
+        ids = {each["id_str"] for each in document["questions"]["shape"]["worst"]}
+        assert ids == {f"s:{n}" for n in range(0, 40, 4)}
+
     def test_judges_on_the_control_panel(self, finished):
         found = finished[0].records["evaluate"].result
         assert found["n"] == 10
@@ -230,10 +263,11 @@ class TestWholeRound:
 
 @pytest.fixture(scope="module")
 def untaught(plan, survey, tree, tmp_path_factory):
-    """A whole round without pretraining, and the folder it shares."""
+    """A whole round with neither pretraining nor calibration, and the folder it shares."""
     train = replace(plan.config.train, pretrain_steps=0)
     shared = tmp_path_factory.mktemp("shared")
-    scratch = replace(plan, config=replace(plan.config, train=train), shared=shared)
+    config = replace(plan.config, train=train, calibrate=False)
+    scratch = replace(plan, config=config, shared=shared)
     directory = begin(tmp_path_factory.mktemp("untaught"), input_table(survey, tree))
     return run_round(scratch, directory), shared
 
@@ -249,6 +283,16 @@ class TestWithoutPretraining:
     def test_still_ranks_the_votes_to_doubt(self, untaught):
         ranked = untaught[0].directory / "flag" / "mislabels.parquet"
         assert pq.read_metadata(ranked).num_rows == 40
+
+
+class TestWithoutCalibration:
+    def test_the_model_stays_as_it_was_trained_and_mislabels_are_found(self, untaught):
+        result, _ = untaught
+        model = CnnModel.load(result.directory / "train" / "model")
+        assert model.calibration == IDENTITY
+        assert result.records["train"].result["calibration"] == {}
+        assert not (result.directory / "train" / "out_of_fold.parquet").exists()
+        assert not (result.directory / "flag" / "folds").exists()
 
 
 class TestResuming:
@@ -292,6 +336,37 @@ class TestResuming:
         assert begun(said) == ["train"]
         epochs = [message[:7] for _, _, message in said if message.startswith("epoch")]
         assert epochs == ["epoch 2"]
+
+    def test_a_kill_among_the_folds_keeps_the_network_and_the_finished_fold(
+        self, plan, survey, tree, finished, *, tmp_path
+    ):
+        directory = begin(tmp_path / "round", input_table(survey, tree))
+        stop = []
+
+        def watch(_stage, _fraction, message):
+            if message.startswith("fold 2 of 2"):
+                stop.append(message)
+
+        with pytest.raises(CancelledError):
+            run_round(plan, directory, on_progress=watch, should_stop=lambda: bool(stop))
+        assert (directory / "train" / "folds" / "fold-0" / "model" / "model.json").is_file()
+        said = []
+        resumed = run_round(
+            plan, directory, until="train", on_progress=lambda *given: said.append(given[2])
+        )
+        assert not [message for message in said if message.startswith(("epoch", "fold 1"))]
+        before, after = finished[0].records["train"], resumed.records["train"]
+        assert after.result["calibration"] == before.result["calibration"]
+
+    def test_predictions_of_other_galaxies_are_an_error(self, plan, copy):
+        (copy / "train" / "stage.json").unlink()
+        path = copy / "train" / "out_of_fold.parquet"
+        pq.write_table(pq.read_table(path).slice(1), path)
+        with pytest.raises(ArtefactError, match="must be about this round's galaxies"):
+            run_round(plan, copy, until="train")
+        path.write_bytes(b"cut short")
+        with pytest.raises(ArtefactError, match=r"out_of_fold\.parquet must be a Parquet file"):
+            run_round(plan, copy, until="train")
 
     def test_other_settings_make_every_stage_again(self, plan, copy):
         other = replace(plan, config=replace(plan.config, min_flag_votes=2))
@@ -403,6 +478,7 @@ class TestConfig:
         [
             ({"folds": 1}, "folds must be a whole number of at least 2, is 1"),
             ({"folds": True}, "folds must be a whole number of at least 2, is True"),
+            ({"calibrate": 1}, "calibrate must be true or false, is 1"),
             ({"batch": "many"}, "batch must be a whole number of at least 1, is 'many'"),
             ({"false_discovery_rate": 1.0}, "false_discovery_rate must be in"),
             ({"gate_margin": -0.1}, "gate_margin must be finite and at least 0, is -0.1"),

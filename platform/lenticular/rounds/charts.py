@@ -84,24 +84,23 @@ def reliability_chart(bins: Sequence[dict[str, Any]], question: str) -> Chart:
     return Chart(
         name=_("Reliability of %(question)s") % {"question": question},
         x=_percent_axis(_("Predicted share of votes (%)")),
-        y=_percent_axis(_("Observed share of votes (%)")),
+        y=_percent_axis(_("Observed share (%); dashed: as predicted")),
         points=tuple(points),
-        guides=(Guide(((0.0, 0.0), (1.0, 1.0)), _("as predicted")),),
+        guides=(Guide(((0.0, 0.0), (1.0, 1.0))),),
     )
 
 
 def coverage_chart(levels: Sequence[dict[str, Any]], question: str) -> Chart:
     """Return how many counts lie in the predicted intervals, against how many should."""
-    points, guides = [], []
-    for each in levels:
-        label = f"{100 * each['covered']:.0f}%"
-        points.append(Point(each["level"], each["covered"], each["low"], each["high"], label))
-        ends = (each["level"] - 0.06, each["level"] + 0.06)
-        guides.append(Guide(tuple((end, each["level"]) for end in ends)))
-    ticks = tuple((each["level"], f"{100 * each['level']:.0f}") for each in levels)
+    points, guides, ticks = [], [], []
+    for place, each in enumerate(levels):
+        x, label = (place + 0.5) / len(levels), f"{100 * each['covered']:.0f}%"
+        points.append(Point(x, each["covered"], each["low"], each["high"], label))
+        guides.append(Guide(((x - 0.1, each["level"]), (x + 0.1, each["level"]))))
+        ticks.append((x, f"{100 * each['level']:.0f}"))
     return Chart(
         name=_("Coverage of the intervals of %(question)s") % {"question": question},
-        x=Axis(_("Level of the interval (%)"), 1.0, ticks),
+        x=Axis(_("Level of the interval (%)"), 1.0, tuple(ticks)),
         y=_percent_axis(_("Counts inside (%); dashed: as claimed")),
         points=tuple(points),
         guides=tuple(guides),
@@ -119,7 +118,7 @@ def learning_chart(rounds: Sequence[LearningPoint], question: str) -> Chart:
         floors = [(0.0, floors[0][1]), *floors]
     return Chart(
         name=_("Learning curve of %(question)s") % {"question": question},
-        x=_number_axis(_("Votes that the round learned from and was judged by"), 1.1 * most),
+        x=_number_axis(_("Votes that the round began with"), 1.1 * most),
         y=_number_axis(_("RMSE of vote fractions, with 90% intervals"), 1.15 * highest),
         points=tuple(
             Point(each.votes, each.rmse, each.low, each.high, str(each.round)) for each in rounds

@@ -1,10 +1,12 @@
 """A model on disk is data, and a damaged one is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
+from mlcore.calibration import Calibration, QuestionCalibration
 from mlcore.cnn.model import CnnModel
 from mlcore.errors import ArtefactError
 
@@ -18,6 +20,24 @@ def test_a_saved_model_predicts_the_same(trained, tmp_path):
     assert loaded.tree == trained.tree
     assert (loaded.config, loaded.origin) == (trained.config, trained.origin)
     assert loaded.history == trained.history
+
+
+def test_a_calibration_is_kept_with_the_model(trained, tmp_path):
+    trained.save(tmp_path)
+    weights = (tmp_path / "weights.safetensors").stat()
+    calibration = Calibration({"shape": QuestionCalibration(0.25, 30, 150.0, 0.1)})
+    replace(trained, calibration=calibration).save_description(tmp_path)
+    assert CnnModel.load(tmp_path).calibration == calibration
+    assert (tmp_path / "weights.safetensors").stat() == weights
+
+
+def test_a_model_from_before_calibration_changes_nothing(trained, tmp_path):
+    trained.save(tmp_path)
+    path = tmp_path / "model.json"
+    description = json.loads(path.read_text())
+    del description["calibration"]
+    path.write_text(json.dumps(description))
+    assert (CnnModel.load(tmp_path).calibration.factors(trained.tree) == 1).all()
 
 
 def test_holds_safetensors_and_json_alone(trained, tmp_path):
@@ -53,6 +73,9 @@ def change(**entries):
         (change(config={"epochs": 0}), "epochs must be at least 1"),
         (change(config={"encoder": "test_convnext"}), "must hold this network's weights"),
         (change(origin={}), "must hold a model, is damaged"),
+        (change(calibration={"shape": {"scale": 0}}), "must hold a model, is damaged: scale"),
+        (change(calibration={"colour": {}}), "'colour' is not"),
+        (change(calibration=3), "must be a calibration"),
         (change(tree={}), "must hold a model, is damaged"),
     ],
 )
