@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
+
 from lenticular.common.errors import ConflictError, InvalidInputError, LenticularError
 
 
@@ -9,35 +11,35 @@ class RoundActiveError(ConflictError):
     """The workflow has an active round already."""
 
     kind = "round-active"
-    title = "A round of this workflow is active"
+    title = gettext_noop("A round of this workflow is active")
 
 
 class RoundStateError(ConflictError):
     """The round is not in a state that allows this."""
 
     kind = "round-state"
-    title = "The round does not allow this now"
+    title = gettext_noop("The round does not allow this now")
 
 
 class TooFewVotesError(InvalidInputError):
     """Too few galaxies have votes for a round."""
 
     kind = "too-few-votes"
-    title = "There are too few votes for a round"
+    title = gettext_noop("There are too few votes for a round")
 
 
 class RoundConfigError(InvalidInputError):
     """A setting of the round breaks its rule."""
 
     kind = "round-config"
-    title = "A setting of the round breaks its rule"
+    title = gettext_noop("A setting of the round breaks its rule")
 
 
 class LostClaimError(LenticularError):
     """Another worker has taken up the round; this one must leave it alone."""
 
     kind = "lost-claim"
-    title = "Another worker has this round"
+    title = gettext_noop("Another worker has this round")
 
 
 class ArtefactStoreError(LenticularError):
@@ -45,4 +47,4 @@ class ArtefactStoreError(LenticularError):
 
     status = 500
     kind = "artefact-store"
-    title = "The artefact store cannot be used"
+    title = gettext_noop("The artefact store cannot be used")
