@@ -66,7 +66,9 @@ def question_text(flag: MislabelFlag) -> str:
 
 def reason(flag: MislabelFlag) -> str:
     """Return in one sentence what was voted and what was expected."""
-    said, likely = (max(shares, key=shares.__getitem__) for shares in (flag.observed, flag.expected))
+    said, likely = (
+        max(shares, key=shares.__getitem__) for shares in (flag.observed, flag.expected)
+    )
     question = flag.round.version.tree.question(flag.question)
     return _(
         "%(share)s of volunteers said “%(said)s”; galaxies that look like it get “%(likely)s” "
