@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 NODE := $(shell command -v node)
 
-.PHONY: demo up test bench lint types format screenshots clean help
+.PHONY: demo up test bench lint types format screenshots messages clean help
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,13 @@ bench: $(VENV)/.ready-dev  ## Print the benchmarks' tables
 
 screenshots: $(VENV)/.ready-dev  ## Make the pictures in docs/images again
 	LENTICULAR_SCREENSHOTS=docs/images $(RUN) -m pytest tests/browser
+
+messages: $(VENV)/.ready-dev  ## Take new strings into the translations; compile them
+	$(RUN) manage.py makemessages --settings lenticular.settings.test --locale zh_Hant --locale zh_Hans \
+		--no-wrap --no-obsolete --add-location file --ignore .venv --ignore node_modules --ignore tests
+	sed -i.old '/^"POT-Creation-Date/d;/^"Report-Msgid/d' frontend/locale/*/LC_MESSAGES/django.po
+	rm frontend/locale/*/LC_MESSAGES/*.old
+	$(RUN) manage.py compilemessages --settings lenticular.settings.test --locale zh_Hant --locale zh_Hans
 
 clean:  ## Remove what the demo and the tests left (not the virtual environment)
 	rm -rf var build node_modules .mypy_cache .ruff_cache .hypothesis

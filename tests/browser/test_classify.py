@@ -171,7 +171,7 @@ def test_the_question_is_asked_in_the_chosen_language(open_page):
     ready(page)
     page.locator(".site-tools .menu summary").click()
     page.get_by_role("button", name="繁體中文").click()
-    expect(page.locator("html")).to_have_attribute("lang", "zh-hant")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hant")
     ready(page)
     before = page.locator(QUESTION).inner_text()
     page.keyboard.press("1")

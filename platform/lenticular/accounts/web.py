@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from lenticular.accounts.models import User, Volunteer
 from lenticular.accounts.selectors import canonical
@@ -29,7 +30,7 @@ class SignedOutError(LenticularError):
 
     status = 401
     kind = "signed-out"
-    title = "This browser was signed out"
+    title = gettext_noop("This browser was signed out")
 
 
 def known_volunteer(request: HttpRequest) -> Volunteer | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import prefetch_related_objects
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from lenticular.classify.templatetags.frontend import icon_address
 from lenticular.subjects.selectors import image_urls, rendering_urls
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lenticular.selection.models import Lease
+    from lenticular.subjects.models import Subject
     from lenticular.workflows.models import WorkflowVersion
     from mlcore.tree import Answer, Question
+
+UNNAMED = "main"
+"""What a rendering is called to which its survey gave no name."""
 
 
 def served_subjects(leases: Sequence[Lease]) -> list[dict[str, Any]]:
@@ -27,12 +32,17 @@ def served_subjects(leases: Sequence[Lease]) -> list[dict[str, Any]]:
             "id": subject.pk,
             "external_id": subject.external_id,
             "images": image_urls(subject),
-            "renderings": rendering_urls(subject),
+            "renderings": _named_renderings(subject),
             "metadata": subject.metadata,
             "expires_at": lease.expires_at.isoformat(),
         }
         for lease, subject in zip(leases, subjects, strict=True)
     ]
+
+
+def _named_renderings(subject: Subject) -> list[dict[str, str]]:
+    found = rendering_urls(subject)
+    return [{**each, "name": _("main")} if each["name"] == UNNAMED else each for each in found]
 
 
 def spoken_tree(version: WorkflowVersion) -> dict[str, Any]:

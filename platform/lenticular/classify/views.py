@@ -141,5 +141,5 @@ def _kind_words(error: LenticularError) -> str:
     if error.kind == "already-classified":
         return _("You had answered that galaxy before; your first answers count.")
     return _("That answer could not be used (%(why)s). What you sent before is safe.") % {
-        "why": error.message
+        "why": _(error.title)
     }

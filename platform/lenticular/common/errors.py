@@ -1,10 +1,13 @@
 """The errors that services raise, from one base class.
 
 A service raises one of these with a message that a person can act on; views and
-the API turn it into a page or a problem document (see `lenticular.common.problems`).
+the API turn it into a page or a problem document (see `lenticular.common.problems`). A page says the
+title in the reader's language; documents and messages are English.
 """
 
 from __future__ import annotations
+
+from django.utils.translation import gettext_noop
 
 
 class LenticularError(Exception):
@@ -20,7 +23,7 @@ class LenticularError(Exception):
 
     status = 400
     kind = "invalid"
-    title = "The request breaks a rule"
+    title = gettext_noop("The request breaks a rule")
 
     def __init__(self, message: str, **extra: object) -> None:
         super().__init__(message)
@@ -37,7 +40,7 @@ class ForbiddenError(LenticularError):
 
     status = 403
     kind = "forbidden"
-    title = "This needs another role"
+    title = gettext_noop("This needs another role")
 
 
 class NotFoundError(LenticularError):
@@ -45,7 +48,7 @@ class NotFoundError(LenticularError):
 
     status = 404
     kind = "not-found"
-    title = "There is no such thing"
+    title = gettext_noop("There is no such thing")
 
 
 class ConflictError(LenticularError):
@@ -53,4 +56,4 @@ class ConflictError(LenticularError):
 
     status = 409
     kind = "conflict"
-    title = "This clashes with what is already there"
+    title = gettext_noop("This clashes with what is already there")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
+
 from lenticular.common.errors import ConflictError, ForbiddenError, InvalidInputError
 
 
@@ -9,7 +11,7 @@ class BadTextError(InvalidInputError):
     """A name or a text can not be used."""
 
     kind = "bad-text"
-    title = "This text can not be used"
+    title = gettext_noop("This text can not be used")
 
 
 class EmptyTextError(BadTextError):
@@ -28,7 +30,7 @@ class TooManyError(ConflictError):
     """There is no room for more."""
 
     kind = "too-many"
-    title = "There is no room for more"
+    title = gettext_noop("There is no room for more")
 
 
 class TooFastError(InvalidInputError):
@@ -36,32 +38,32 @@ class TooFastError(InvalidInputError):
 
     status = 429
     kind = "too-fast"
-    title = "That was a little fast"
+    title = gettext_noop("That was a little fast")
 
 
 class NotClassifiedError(ForbiddenError):
     """The reader has not classified the subject yet."""
 
     kind = "not-classified"
-    title = "Comments open once you have classified the galaxy"
+    title = gettext_noop("Comments open once you have classified the galaxy")
 
 
 class SuspendedError(ForbiddenError):
     """The account may not comment."""
 
     kind = "suspended"
-    title = "This account may not comment"
+    title = gettext_noop("This account may not comment")
 
 
 class TooLateError(ConflictError):
     """A comment can be changed for a while only."""
 
     kind = "too-late"
-    title = "This comment can not be changed any more"
+    title = gettext_noop("This comment can not be changed any more")
 
 
 class NameTakenError(ConflictError):
     """The person has a collection of this name."""
 
     kind = "name-taken"
-    title = "You have a collection of this name already"
+    title = gettext_noop("You have a collection of this name already")

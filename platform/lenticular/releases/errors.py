@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
+
 from lenticular.common.errors import ConflictError, InvalidInputError, LenticularError
 
 
@@ -9,35 +11,35 @@ class NoVotesError(InvalidInputError):
     """There is nothing to release."""
 
     kind = "no-votes"
-    title = "There are no votes to release"
+    title = gettext_noop("There are no votes to release")
 
 
 class TooManySubjectsError(InvalidInputError):
     """The release would take longer than a request may."""
 
     kind = "too-many-subjects"
-    title = "This release is too large to be made from a page"
+    title = gettext_noop("This release is too large to be made from a page")
 
 
 class ColumnClashError(InvalidInputError):
     """Two columns of the catalogue would have the same name."""
 
     kind = "column-clash"
-    title = "Two columns would have the same name"
+    title = gettext_noop("Two columns would have the same name")
 
 
 class ConsensusDiffersError(ConflictError):
     """The tallies are not what the log says."""
 
     kind = "consensus-differs"
-    title = "The tallies are not what the log says"
+    title = gettext_noop("The tallies are not what the log says")
 
 
 class PredictionsDifferError(ConflictError):
     """The current model predicted subjects that the workflow does not have."""
 
     kind = "predictions-differ"
-    title = "The current model's predictions are not of this workflow's subjects"
+    title = gettext_noop("The current model's predictions are not of this workflow's subjects")
 
 
 class DamagedFileError(LenticularError):
@@ -45,4 +47,4 @@ class DamagedFileError(LenticularError):
 
     status = 500
     kind = "damaged-file"
-    title = "A released file is damaged"
+    title = gettext_noop("A released file is damaged")

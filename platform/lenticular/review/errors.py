@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
+
 from lenticular.common.errors import ConflictError, InvalidInputError
 
 
@@ -9,18 +11,18 @@ class AlreadyReviewedError(ConflictError):
     """An expert has judged the flag."""
 
     kind = "already-reviewed"
-    title = "This flag has a verdict already"
+    title = gettext_noop("This flag has a verdict already")
 
 
 class BadVerdictError(InvalidInputError):
     """The verdict is none that can be given, or its answers are no path of the tree."""
 
     kind = "bad-verdict"
-    title = "The verdict cannot be recorded"
+    title = gettext_noop("The verdict cannot be recorded")
 
 
 class GivenBeforeError(ConflictError):
     """The expert has answered for this galaxy before."""
 
     kind = "given-before"
-    title = "You have answered for this galaxy before"
+    title = gettext_noop("You have answered for this galaxy before")

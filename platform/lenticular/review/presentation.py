@@ -64,6 +64,23 @@ def question_text(flag: MislabelFlag) -> str:
     return flag.round.version.tree.question(flag.question).text(language())
 
 
+def reason(flag: MislabelFlag) -> str:
+    """Return in one sentence what was voted and what was expected."""
+    said, likely = (
+        max(shares, key=shares.__getitem__) for shares in (flag.observed, flag.expected)
+    )
+    question = flag.round.version.tree.question(flag.question)
+    return _(
+        "%(share)s of volunteers said “%(said)s”; galaxies that look like it get “%(likely)s” "
+        "from %(expected)s."
+    ) % {
+        "share": f"{flag.observed[said]:.0%}",
+        "said": question.answer(said).text(language()),
+        "likely": question.answer(likely).text(language()),
+        "expected": f"{flag.expected[likely]:.0%}",
+    }
+
+
 def bars(flag: MislabelFlag) -> list[BarPair]:
     """Return votes against prediction, answer by answer."""
     question = flag.round.version.tree.question(flag.question)

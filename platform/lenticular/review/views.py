@@ -100,6 +100,7 @@ def _show(
         "flag": flag,
         "images": image_urls(flag.subject),
         "question": presentation.question_text(flag),
+        "reason": presentation.reason(flag),
         "bars": presentation.bars(flag),
         "p_value": presentation.chance(flag.p_value),
         "q_value": presentation.chance(flag.q_value),
@@ -126,6 +127,7 @@ def _card(flag: MislabelFlag) -> dict[str, Any]:
         "flag": flag,
         "images": image_urls(flag.subject),
         "question": presentation.question_text(flag),
+        "reason": presentation.reason(flag),
         "state_name": presentation.STATES[state],
         "badge": presentation.BADGES.get(state, ""),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
+
 from lenticular.common.errors import (
     ConflictError,
     InvalidInputError,
@@ -14,28 +16,28 @@ class RoundActiveError(ConflictError):
     """The workflow has an active round already."""
 
     kind = "round-active"
-    title = "A round of this workflow is active"
+    title = gettext_noop("A round of this workflow is active")
 
 
 class RoundStateError(ConflictError):
     """The round is not in a state that allows this."""
 
     kind = "round-state"
-    title = "The round does not allow this now"
+    title = gettext_noop("The round does not allow this now")
 
 
 class TooFewVotesError(InvalidInputError):
     """Too few galaxies have votes for a round."""
 
     kind = "too-few-votes"
-    title = "There are too few votes for a round"
+    title = gettext_noop("There are too few votes for a round")
 
 
 class NoVersionError(TooFewVotesError):
     """The workflow has no decision tree yet."""
 
     kind = "no-version"
-    title = "The workflow has no decision tree"
+    title = gettext_noop("The workflow has no decision tree")
 
 
 class DiskSpaceError(LenticularError):
@@ -43,14 +45,14 @@ class DiskSpaceError(LenticularError):
 
     status = 507
     kind = "disk-space"
-    title = "There is too little free disk"
+    title = gettext_noop("There is too little free disk")
 
 
 class RoundLimitError(LenticularError):
     """The round has taken longer than it may."""
 
     kind = "round-limit"
-    title = "The round took too long"
+    title = gettext_noop("The round took too long")
 
 
 class DamagedModelError(LenticularError):
@@ -58,28 +60,28 @@ class DamagedModelError(LenticularError):
 
     status = 500
     kind = "damaged-model"
-    title = "The files of a model are damaged"
+    title = gettext_noop("The files of a model are damaged")
 
 
 class NotComparableError(InvalidInputError):
     """Two models cannot be compared."""
 
     kind = "not-comparable"
-    title = "These two models cannot be compared"
+    title = gettext_noop("These two models cannot be compared")
 
 
 class RoundConfigError(InvalidInputError):
     """A setting of the round breaks its rule."""
 
     kind = "round-config"
-    title = "A setting of the round breaks its rule"
+    title = gettext_noop("A setting of the round breaks its rule")
 
 
 class LostClaimError(LenticularError):
     """Another worker has taken up the round; this one must leave it alone."""
 
     kind = "lost-claim"
-    title = "Another worker has this round"
+    title = gettext_noop("Another worker has this round")
 
 
 class ArtefactStoreError(LenticularError):
@@ -87,14 +89,14 @@ class ArtefactStoreError(LenticularError):
 
     status = 500
     kind = "artefact-store"
-    title = "The artefact store cannot be used"
+    title = gettext_noop("The artefact store cannot be used")
 
 
 class NoEvaluationError(NotFoundError):
     """The round has not been judged, or what was found is not kept any more."""
 
     kind = "no-evaluation"
-    title = "There is no evaluation of this round"
+    title = gettext_noop("There is no evaluation of this round")
 
 
 class DamagedEvaluationError(LenticularError):
@@ -102,4 +104,4 @@ class DamagedEvaluationError(LenticularError):
 
     status = 500
     kind = "damaged-evaluation"
-    title = "The evaluation's file is damaged"
+    title = gettext_noop("The evaluation's file is damaged")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
 
 from lenticular.rounds import selectors
@@ -34,6 +34,12 @@ VERDICTS = {
     "refused": gettext_lazy("refused"),
     "overridden": gettext_lazy("published all the same"),
 }
+NOTHING_TO_COMPARE = (
+    gettext_noop("There was no model before this one to compare with."),
+    gettext_noop("The model before this one answered another decision tree."),
+)
+"""What the gate says of a round where there was no comparison (see mlcore.round_learning)."""
+
 SHOWN_ROUNDS = 20
 AXIS = 300.0
 """Width of the gate's drawing, in its own units."""
@@ -142,6 +148,18 @@ def state_in_words(round_: Round) -> str:
     if round_.verdict == Verdict.REFUSED:
         return _("finished, not published")
     return str(STATES[round_.state])
+
+
+def verdict_in_words(round_: Round) -> str:
+    """Return the gate's verdict, or why it was overridden as the admin wrote it."""
+    comparison = round_.evaluation.get("comparison")
+    if round_.verdict == Verdict.OVERRIDDEN:
+        return round_.verdict_reason
+    if comparison and comparison["not_worse"]:
+        return _("Not worse than the model before.")
+    if comparison:
+        return _("Not shown to be as good as the model before.")
+    return _(round_.verdict_reason) if round_.verdict_reason else ""
 
 
 def stages(round_: Round) -> list[StageLine]:

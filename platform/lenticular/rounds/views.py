@@ -111,6 +111,7 @@ def _show(
     context = {
         "round": round_,
         "state": presentation.state_in_words(round_),
+        "verdict": presentation.verdict_in_words(round_),
         "origin": presentation.origin(round_),
         "snapshot": selectors.round_snapshot(round_),
         "stages": presentation.stages(round_),

@@ -82,7 +82,7 @@ class TestFlag:
         assert flag.subject.images.get().url("full") in shown
         assert '<rect class="people" width="75.0" height="10"/>' in shown
         assert '<rect class="machine" width="85.0" height="10"/>' in shown
-        assert "9 of 12 volunteers said" in shown
+        assert "75% of volunteers said" in shown
         assert "p = 0.0001" in shown
         assert "style=" not in shown
         assert "onclick" not in shown

@@ -79,6 +79,13 @@ def current(context: template.Context, *names: str) -> str:
 
 
 @register.simple_tag
+def language_tag(code: str) -> str:
+    """Return a language as HTML names it: `zh-hant` is `zh-Hant`."""
+    language, _, script = code.partition("-")
+    return f"{language}-{script.title()}" if script else language
+
+
+@register.simple_tag
 def language_mark(code: str) -> str:
     """Return the short sign of a language for the switch in the header."""
     return _LANGUAGE_MARKS.get(code, code.upper())
