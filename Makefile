@@ -79,7 +79,8 @@ messages: $(VENV)/.ready-dev  ## Take new strings into the translations; compile
 		--no-wrap --no-obsolete --add-location file --ignore .venv --ignore node_modules --ignore tests
 	sed -i.old '/^"POT-Creation-Date/d;/^"Report-Msgid/d' frontend/locale/*/LC_MESSAGES/django.po
 	rm frontend/locale/*/LC_MESSAGES/*.old
-	$(RUN) manage.py compilemessages --settings lenticular.settings.test --locale zh_Hant --locale zh_Hans
+	$(RUN) manage.py compilemessages --settings lenticular.settings.test --ignore .venv \
+		--locale zh_Hant --locale zh_Hans
 
 clean:  ## Remove what the demo and the tests left (not the virtual environment)
 	rm -rf var build node_modules .mypy_cache .ruff_cache .hypothesis
