@@ -106,7 +106,8 @@ class TestTheChecks:
         assert in_python(text) == {"One line", "%(n)s cat"}
 
     def test_strings_of_templates_are_found(self):
-        text = """{% translate "It's" %}{% blocktranslate count n=n with a=b %}{{ n }} cat of {{ a }}
+        text = """{% translate "It's" %}
+{% blocktranslate count n=n with a=b %}{{ n }} cat of {{ a }}
 {% plural %}{{ n }} cats{% endblocktranslate %}{% translate name %}"""
         assert in_template(text) == {"It's", "%(n)s cat of %(a)s\n"}
 

@@ -18,9 +18,20 @@ from lenticular.rounds.models import MislabelFlag, Round, RoundState, TrainedMod
 from tests.browser import gallery
 
 CHINESE = ("zh-hant", "zh-hans")
-NAMES = {"Lenticular", "Shapes", "Drawn galaxies", "First light", "a-admin", "a-volunteer"}
+NAMES = {
+    "redshift",
+    "magnitude",
+    "Lenticular",
+    "Shapes",
+    "Drawn galaxies",
+    "First light",
+    "a-admin",
+    "a-volunteer",
+}
+"""Names, and what a survey tells of its galaxies."""
+
 SAME = (
-    r"https?://\S+|GPL-3.0-or-later|\b(?:API|ICRS|SIMBAD|NED|Legacy Surveys|English|EN|JSON|NLL"
+    r"https?://\S+|GPL-3.0-or-later|\b(?:API|Backspace|ICRS|SIMBAD|NED|Legacy Surveys|English|EN|JSON|NLL"
     r"|SHA-256|cookie|schema.json|MB|KB|IRAC|[a-z.-]+\.(?:csv|parquet|json|md|cff|txt))\b"
 )
 SILENT = {"script", "style", "code", "kbd", "bdi", "template"}
