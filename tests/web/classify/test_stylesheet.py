@@ -10,7 +10,6 @@ FRONTEND = Path(settings.ROOT) / "frontend"
 SHEET = FRONTEND / "static" / "frontend" / "css" / "lenticular.css"
 MOST_BYTES = 25 * 1024
 FROM_DJANGO = {"errorlist"}
-FOR_CHARTS_TO_COME = {"band"}
 
 
 def test_there_is_one_stylesheet_and_it_is_small():
@@ -35,4 +34,4 @@ def test_every_class_in_it_is_used():
     ]
     words = set(re.findall(r"[\w-]+", "\n".join(path.read_text() for path in sources)))
     states = {f"notice-{state}" for state in ("good", "warn", "bad")}
-    assert classes - words - states == FROM_DJANGO | FOR_CHARTS_TO_COME
+    assert classes - words - states == FROM_DJANGO
