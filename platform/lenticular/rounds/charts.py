@@ -119,6 +119,7 @@ def learning_chart(rounds: Sequence[LearningPoint], question: str) -> Chart:
     return Chart(
         name=_("Learning curve of %(question)s") % {"question": question},
         x=_number_axis(_("Votes that the round began with"), 1.1 * most),
+        # This % is only a percent sign, xgettext:no-python-format
         y=_number_axis(_("RMSE of vote fractions, with 90% intervals"), 1.15 * highest),
         points=tuple(
             Point(each.votes, each.rmse, each.low, each.high, str(each.round)) for each in rounds
