@@ -31,8 +31,9 @@ NAMES = {
 """Names, and what a survey tells of its galaxies."""
 
 SAME = (
-    r"https?://\S+|GPL-3.0-or-later|\b(?:API|Backspace|ICRS|SIMBAD|NED|Legacy Surveys|English|EN|JSON|NLL"
-    r"|SHA-256|cookie|schema.json|MB|KB|IRAC|[a-z.-]+\.(?:csv|parquet|json|md|cff|txt))\b"
+    r"https?://\S+|GPL-3.0-or-later|\d[\w.+-]*"
+    r"|\b(?:[\w-]+\.(?:csv|parquet|json|md|cff|txt)|SHA256SUMS"
+    r"|SHA-256|API|Backspace|ICRS|SIMBAD|NED|Legacy Surveys|English|EN|JSON|NLL|cookie)\b"
 )
 SILENT = {"script", "style", "code", "kbd", "bdi", "template"}
 VOID = {"meta", "link", "input", "img", "br", "hr", "use", "rect", "line", "circle", "path"}
