@@ -1,8 +1,8 @@
 """The errors that services raise, from one base class.
 
 A service raises one of these with a message that a person can act on; views and
-the API turn it into a page or a problem document (see `lenticular.common.problems`). A page says the
-title in the reader's language; documents and messages are English.
+the API turn it into a page or a problem document (see `lenticular.common.problems`). A page
+says the title in the reader's language; documents and messages are English.
 """
 
 from __future__ import annotations
