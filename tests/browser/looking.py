@@ -30,7 +30,8 @@ UNSEEN = """() => {
         return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
     };
     return [...document.querySelectorAll(can)].filter((each) => {
-        if (each.disabled || !each.checkVisibility({visibilityProperty: true})) return false;
+        if (each.disabled || each.tabIndex < 0) return false;
+        if (!each.checkVisibility({visibilityProperty: true})) return false;
         each.focus();
         return document.activeElement === each && !drawn(each) && !drawn(each.parentElement);
     }).map((each) => each.outerHTML.slice(0, 120));

@@ -17,23 +17,9 @@ from lenticular.rounds import services, tasks, workspace
 from lenticular.rounds.models import RoundState
 from tests.browser.conftest import PHONE
 from tests.browser.gallery import PAGE, serve
+from tests.browser.lived_in import CONFIG
 
-SURVEY = {"indices": tuple(range(120)), "volunteers": 6, "side": 128, "planted": 4}
-CONFIG = {
-    "folds": 2,
-    "review_at_least": 4,
-    "batch": 30,
-    "min_training_subjects": 50,
-    "train": {
-        "encoder": "test_resnet",
-        "crop_fraction": 1.0,
-        "epochs": 4,
-        "steps_per_epoch": 20,
-        "predict_batch_size": 50,
-        "average_views": 4,
-        "pretrain_steps": 20,
-    },
-}
+SURVEY = {"indices": tuple(range(60)), "volunteers": 6, "side": 128, "planted": 3}
 
 
 def keep(page, name):

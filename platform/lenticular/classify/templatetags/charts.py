@@ -33,7 +33,8 @@ def sky_chart(ra: float, dec: float) -> SafeString:
         ((f"{at:.1f}", f"{y - 4:.1f}", word) for at, y, word in drawn.labels),
     )
     return format_html(
-        '<svg class="sky-map" viewBox="-4 -4 {} {}" text-anchor="middle" role="img" aria-label="{}">'
+        '<svg class="sky-map" viewBox="-4 -4 {} {}" text-anchor="middle" role="img"'
+        ' aria-label="{}">'
         '<path class="sky-ground" d="{}"/><path class="sky-grid" d="{}"/>'
         '<path class="sky-plane" d="{}"/><circle class="sky-centre" cx="{}" cy="{}" r="3"/>{}'
         '<circle class="sky-halo" cx="{}" cy="{}" r="9"/>'
