@@ -94,6 +94,14 @@ class TestPages:
         assert "This is the first release" in shown
         assert "style=" not in shown
 
+    def test_leads_astronomers_to_the_evaluation_of_its_model(self, client_of, universe, predict):
+        predict(universe, universe.subjects)
+        made = make_release(workflow=universe.workflow, user=universe.astronomer, title="Shapes")
+        link = reverse("round-evaluation", args=[universe.workflow.slug, made.round.number])
+        for role in (None, Role.VOLUNTEER, Role.EXPERT):
+            assert link not in client_of(role).get(address(made)).content.decode()
+        assert link in client_of(Role.ASTRONOMER).get(address(made)).content.decode()
+
     def test_a_later_one_shows_what_changed(self, client, universe, release):
         classify(universe, universe.other_anonymous, 2)
         second = make_release(workflow=universe.workflow, user=None, title="Shapes")
