@@ -41,9 +41,9 @@ class DemoPlan:
     galaxies: int = 1500
     image_size: int = 128
     volunteers: int = 120
-    votes: tuple[int, ...] = (3200, 5400)
+    votes: tuple[int, ...] = (2800, 4600)
     planted: float = 0.025
-    gold: int = 16
+    gold: int = 8
     retirement_votes: int = 10
     control_panel: float = 0.1
     control_share: float = 0.25
