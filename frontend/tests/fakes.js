@@ -1,4 +1,4 @@
-/** A browser's storage and a server, for the tests of what is kept and sent. */
+/** A browser's storage, a server and a socket, for the tests of what is kept, sent and heard. */
 import { Keeper, PREFIX } from "../static/frontend/keeping.js";
 import { BusyError, RefusedError, StaleError } from "../static/frontend/server.js";
 
@@ -22,6 +22,20 @@ export class FakeStore {
   removeItem(key) {
     if (this.isLocked) throw new Error("forbidden");
     this.values.delete(key);
+  }
+}
+
+export class FakeSocket extends EventTarget {
+  closed = false;
+  close() {
+    this.closed = true;
+  }
+  /** @param {object} message */
+  say(message) {
+    this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(message) }));
+  }
+  hangUp() {
+    this.dispatchEvent(new Event("close"));
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { FakeSocket } from "./fakes.js";
 import { follow, grouped, newcomers } from "../static/frontend/home.js";
 
 /** @typedef {import("../static/frontend/home.js").Snapshot} Snapshot */
@@ -12,20 +13,6 @@ const snapshot = (classifications) => ({
   strip: [],
   round: 0,
 });
-
-class FakeSocket extends EventTarget {
-  closed = false;
-  close() {
-    this.closed = true;
-  }
-  /** @param {object} message */
-  say(message) {
-    this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(message) }));
-  }
-  hangUp() {
-    this.dispatchEvent(new Event("close"));
-  }
-}
 
 /** @param {object[]} answers */
 function world(answers = []) {

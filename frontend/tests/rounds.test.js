@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { FakeSocket } from "./fakes.js";
 import { follow, shape } from "../static/frontend/rounds.js";
 
 /** @param {Partial<import("../static/frontend/rounds.js").Snapshot>} changes */
@@ -13,20 +14,6 @@ const snapshot = (changes = {}) => ({
   stages: [],
   ...changes,
 });
-
-class FakeSocket extends EventTarget {
-  closed = false;
-  close() {
-    this.closed = true;
-  }
-  /** @param {object} message */
-  say(message) {
-    this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(message) }));
-  }
-  hangUp() {
-    this.dispatchEvent(new Event("close"));
-  }
-}
 
 /** @param {object[]} answers */
 function world(answers = []) {

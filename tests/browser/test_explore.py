@@ -91,7 +91,7 @@ def test_the_galaxy_page_is_in_order_at_every_size(galaxy):
     page = galaxy()
     for width in look_everywhere(page):
         tree = page.get_by_role("img", name="The votes as a tree")
-        expect(tree).to_be_visible(visible=width > 760)
+        expect(tree).to_be_visible(visible=width > 800)
         expect(page.get_by_role("table").first).to_be_visible()
         expect(page.get_by_role("img", name="A map of the whole sky")).to_be_visible()
 

@@ -8,7 +8,7 @@ from lenticular.accounts.services import change_display_name
 LINKS = ("Rounds", "Review", "Moderation", "Releases", "About")
 
 
-@pytest.mark.parametrize("width", [800, 820, 1024, 1200, 1201, 1280])
+@pytest.mark.parametrize("width", [801, 820, 1024, 1200, 1201, 1280])
 def test_one_line_holds_all_that_an_admin_may_do(open_page, sign_in, sky, width):
     change_display_name(user=sky.admin, display_name="Cecilia Payne-Gaposchkin")
     page = open_page("/", viewport={"width": width, "height": 900})

@@ -309,6 +309,21 @@ def test_garbage_and_an_entry_refused_for_good_do_not_hold_up_the_others(open_pa
     expect(page.locator(STATE)).to_have_text("All sent")
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("English", "its galaxy or its questions are not there"), ("繁體中文", "其星系或問題已不存在")],
+)
+def test_why_an_entry_is_refused_is_said_in_the_chosen_language(open_page, language, words):
+    page = open_page("/")
+    page.locator(".site-tools .menu summary").click()
+    page.get_by_role("button", name=language).click()
+    uuid = "00000000-0000-4000-8000-000000000007"
+    lost = json.dumps(entry(uuid, version=987654, started_at="2026-01-01T00:00:00Z"))
+    page.evaluate("([key, text]) => localStorage[`lenticular.outbox.${key}`] = text", [uuid, lost])
+    page.goto(PAGE)
+    expect(page.get_by_role("alert")).to_contain_text(words)
+
+
 def test_a_galaxy_answered_elsewhere_is_refused_kindly(desk):
     before = votes()
     other = desk.context.browser.new_context(

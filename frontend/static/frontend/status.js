@@ -99,8 +99,9 @@ export class Status {
 
   /** @param {{detail: string, type: string}} [problem] */
   refused(problem) {
-    if (problem?.type.endsWith(":already-classified")) this.trouble("already");
-    else this.trouble("refused", { why: problem?.detail ?? "" });
+    const kind = problem?.type.split(":").at(-1);
+    if (kind === "already-classified") this.trouble("already");
+    else this.trouble("refused", { why: this.words[`why-${kind}`] ?? this.words["why-other"] });
   }
 
   /** @param {{text: string, url: string}} echo */
