@@ -311,7 +311,10 @@ def test_garbage_and_an_entry_refused_for_good_do_not_hold_up_the_others(open_pa
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("English", "its galaxy or its questions are not there"), ("繁體中文", "其星系或問題已不存在")],
+    [
+        ("English", "its galaxy or its questions are not there"),
+        ("繁體中文", "其星系或問題已不存在"),
+    ],
 )
 def test_why_an_entry_is_refused_is_said_in_the_chosen_language(open_page, language, words):
     page = open_page("/")
