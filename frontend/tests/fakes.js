@@ -39,6 +39,32 @@ export class FakeSocket extends EventTarget {
   }
 }
 
+/** The sockets and answers that a live page gets; without an answer left, it is out of reach. */
+export class FakeNetwork {
+  /** @type {FakeSocket[]} */
+  sockets = [];
+  asked = 0;
+  /** @param {object[]} answers */
+  constructor(answers) {
+    this.answers = answers;
+  }
+  connect = () => {
+    const socket = new FakeSocket();
+    this.sockets.push(socket);
+    return /** @type {any} */ (socket);
+  };
+  request = /** @type {any} */ (
+    async () => {
+      this.asked += 1;
+      const answer = this.answers.shift();
+      if (answer === undefined) throw new TypeError("out of reach");
+      return { ok: true, json: async () => answer };
+    }
+  );
+}
+
+export const settle = () => new Promise((resolve) => setImmediate(resolve));
+
 /** A server that records by UUID, and does what `mood` says at each post. */
 export class FakeServer {
   recorded = [];

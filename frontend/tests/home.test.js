@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FakeSocket } from "./fakes.js";
+import { FakeNetwork, settle } from "./fakes.js";
 import { follow, grouped, newcomers } from "../static/frontend/home.js";
 
 /** @typedef {import("../static/frontend/home.js").Snapshot} Snapshot */
@@ -16,46 +16,33 @@ const snapshot = (classifications) => ({
 
 /** @param {object[]} answers */
 function world(answers = []) {
-  /** @type {FakeSocket[]} */
-  const sockets = [];
+  const network = new FakeNetwork(answers);
   /** @type {number[]} */
   const seen = [];
-  const page = { hidden: false, asked: 0 };
+  const page = { hidden: false };
   const stop = follow({
     socket: "ws://host/ws/home/",
     api: "/live/",
     onSnapshot: (found) => seen.push(found.counts.classifications),
     isHidden: () => page.hidden,
-    connect: () => {
-      const socket = new FakeSocket();
-      sockets.push(socket);
-      return /** @type {any} */ (socket);
-    },
-    request: /** @type {any} */ (
-      async () => {
-        page.asked += 1;
-        const answer = answers.shift();
-        if (answer === undefined) throw new TypeError("out of reach");
-        return { ok: true, json: async () => answer };
-      }
-    ),
+    connect: network.connect,
+    request: network.request,
   });
-  return { sockets, seen, page, stop };
+  return { network, sockets: network.sockets, seen, page, stop };
 }
 
-const settle = () => new Promise((resolve) => setImmediate(resolve));
 /** @param {import("node:test").TestContext} t */
 const clock = (t) => t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
 
 test("what the socket says is shown, and the server is not asked", async (t) => {
   clock(t);
-  const { sockets, seen, page, stop } = world();
+  const { sockets, seen, network, stop } = world();
   sockets[0].say(snapshot(7));
   sockets[0].say(snapshot(8));
   t.mock.timers.tick(60_000);
   await settle();
   assert.deepEqual(seen, [7, 8]);
-  assert.equal(page.asked, 0);
+  assert.equal(network.asked, 0);
   stop();
 });
 
@@ -74,25 +61,25 @@ test("without a socket the server is asked, and the socket is tried again", asyn
 
 test("a socket that comes back ends the asking", async (t) => {
   clock(t);
-  const { sockets, page, stop } = world([snapshot(7)]);
+  const { sockets, network, stop } = world([snapshot(7)]);
   sockets[0].hangUp();
   t.mock.timers.tick(45_000);
   await settle();
   sockets[1].say(snapshot(9));
-  const before = page.asked;
+  const before = network.asked;
   t.mock.timers.tick(30_000);
   await settle();
-  assert.equal(page.asked, before);
+  assert.equal(network.asked, before);
   stop();
 });
 
 test("a page that nobody sees asks nothing", async (t) => {
   clock(t);
-  const { page, seen, stop } = world([snapshot(7)]);
+  const { network, page, seen, stop } = world([snapshot(7)]);
   page.hidden = true;
   t.mock.timers.tick(30_000);
   await settle();
-  assert.equal(page.asked, 0);
+  assert.equal(network.asked, 0);
   page.hidden = false;
   t.mock.timers.tick(10_000);
   await settle();
@@ -102,25 +89,25 @@ test("a page that nobody sees asks nothing", async (t) => {
 
 test("a server that is out of reach is asked again", async (t) => {
   clock(t);
-  const { page, seen, stop } = world();
+  const { network, seen, stop } = world();
   for (let turn = 0; turn < 3; turn += 1) {
     t.mock.timers.tick(10_000);
     await settle();
   }
-  assert.equal(page.asked, 3);
+  assert.equal(network.asked, 3);
   assert.deepEqual(seen, []);
   stop();
 });
 
 test("after the end nothing is shown any more", async (t) => {
   clock(t);
-  const { sockets, seen, page, stop } = world([snapshot(7)]);
+  const { sockets, seen, network, stop } = world([snapshot(7)]);
   stop();
   sockets[0].say(snapshot(8));
   sockets[0].hangUp();
   t.mock.timers.tick(60_000);
   await settle();
-  assert.deepEqual([seen, page.asked, sockets.length], [[], 0, 1]);
+  assert.deepEqual([seen, network.asked, sockets.length], [[], 0, 1]);
   assert.equal(sockets[0].closed, true);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FakeSocket } from "./fakes.js";
+import { FakeNetwork, settle } from "./fakes.js";
 import { follow, shape } from "../static/frontend/rounds.js";
 
 /** @param {Partial<import("../static/frontend/rounds.js").Snapshot>} changes */
@@ -17,42 +17,27 @@ const snapshot = (changes = {}) => ({
 
 /** @param {object[]} answers */
 function world(answers = []) {
-  /** @type {FakeSocket[]} */
-  const sockets = [];
+  const network = new FakeNetwork(answers);
   /** @type {string[]} */
   const seen = [];
-  const asked = { times: 0 };
   const stop = follow({
     socket: "ws://host/ws/rounds/1/",
     api: "/api/v1/rounds/1/",
     onSnapshot: (found) => seen.push(found.state),
-    connect: () => {
-      const socket = new FakeSocket();
-      sockets.push(socket);
-      return /** @type {any} */ (socket);
-    },
-    request: /** @type {any} */ (
-      async () => {
-        asked.times += 1;
-        const answer = answers.shift();
-        if (answer === undefined) throw new TypeError("out of reach");
-        return { ok: true, json: async () => answer };
-      }
-    ),
+    connect: network.connect,
+    request: network.request,
   });
-  return { sockets, seen, asked, stop };
+  return { network, sockets: network.sockets, seen, stop };
 }
-
-const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 test("a live socket is shown, and the API is left alone", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  const { sockets, seen, asked, stop } = world();
+  const { sockets, seen, network, stop } = world();
   sockets[0].say(snapshot());
   t.mock.timers.tick(10000);
   await settle();
   assert.deepEqual(seen, ["running"]);
-  assert.equal(asked.times, 0);
+  assert.equal(network.asked, 0);
   stop();
 });
 
@@ -71,26 +56,26 @@ test("without a socket the API is asked, and the socket is tried again", async (
 
 test("a server that is out of reach is asked again", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  const { asked, seen, stop } = world();
+  const { network, seen, stop } = world();
   for (let turn = 0; turn < 3; turn += 1) {
     t.mock.timers.tick(2000);
     await settle();
   }
-  assert.equal(asked.times, 3);
+  assert.equal(network.asked, 3);
   assert.deepEqual(seen, []);
   stop();
 });
 
 test("a finished round ends the watch", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  const { sockets, asked, seen } = world();
+  const { sockets, network, seen } = world();
   sockets[0].say(snapshot({ state: "succeeded", is_active: false }));
   sockets[0].say(snapshot());
   t.mock.timers.tick(20000);
   await settle();
   assert.deepEqual(seen, ["succeeded"]);
   assert.equal(sockets[0].closed, true);
-  assert.equal(asked.times, 0);
+  assert.equal(network.asked, 0);
 });
 
 test("progress alone does not change the shape of a page", () => {
