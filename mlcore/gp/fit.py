@@ -179,7 +179,7 @@ def _fit_question(
     own: LeaveOneOut | None = None
     if labelled.sum() < config.min_labels:
         posterior = _loose_prior(prior, galaxies.features.shape[1])
-        reason = f"{labelled.sum()} galaxies have votes, {config.min_labels} are needed"
+        reason = f"{labelled.sum()} distinct galaxies with votes, {config.min_labels} are needed"
     else:
         targets, noise = dirichlet_targets(counts[labelled], prior)
         inputs = galaxies.features[labelled]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KERNELS = ("matern52", "rbf")
 LEARNING_RATE = 0.1
+_RATES = {"matern52": 5.0**0.5, "rbf": 0.5**0.5}
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,16 @@ class Hyperparameters:
 
 def correlation(left: Floats, right: Floats, hyper: Hyperparameters) -> torch.Tensor:
     """Return the kernel's correlation (m, n) between features (m, d) and (n, d)."""
-    distance = torch.cdist(torch.from_numpy(left), torch.from_numpy(right))
-    distance = distance / hyper.lengthscale
+    return correlate(torch.cdist(torch.from_numpy(left), torch.from_numpy(right)), hyper)
+
+
+def correlate(distances: torch.Tensor, hyper: Hyperparameters) -> torch.Tensor:
+    """Return the correlation at `distances`, in feature units, which are overwritten."""
+    scaled = distances.mul_(_RATES[hyper.kernel] / hyper.lengthscale)
     if hyper.kernel == "rbf":
-        return torch.exp(-0.5 * distance.square_())
-    scaled = distance.mul_(5.0**0.5)
-    return torch.exp(-scaled) * (1.0 + scaled + scaled.square() / 3.0)
+        return scaled.square_().neg_().exp_()
+    decay = torch.neg(scaled).exp_()
+    return (scaled + 1.0).addcmul_(scaled, scaled, value=1.0 / 3.0).mul_(decay)
 
 
 class _VoteRegression(gpytorch.models.ExactGP):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CHUNK = 1024
 MAX_JOINT = 4096
 MEAN_DRAWS = 128
+SMALLEST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,8 @@ class VoteGP:
         total = np.zeros((len(known), len(known)))
         for share, posterior in zip(shares / shares.sum(), self.posteriors, strict=True):
             total += share * posterior.latent_covariance(known).mean(axis=0)
+        # Rounding must not leave a galaxy without any variance.
+        total[np.diag_indices_from(total)] = np.maximum(np.diag(total), SMALLEST_VARIANCE)
         return total
 
     def _joint_fractions(

@@ -148,10 +148,14 @@ RANDOM = np.random.default_rng(0).standard_normal((30, 3))
 @pytest.mark.parametrize(
     ("features", "counts", "reason"),
     [
-        (RANDOM[:3], np.ones((3, 2)), "3 galaxies have votes, 5 are needed"),
-        (np.ones((30, 3)), np.ones((30, 2)), "1 galaxies have votes, 5 are needed"),
-        (np.full((30, 3), np.nan), np.ones((30, 2)), "0 galaxies have votes, 5 are needed"),
-        (RANDOM, np.zeros((30, 2)), "0 galaxies have votes, 5 are needed"),
+        (RANDOM[:3], np.ones((3, 2)), "3 distinct galaxies with votes, 5 are needed"),
+        (np.ones((30, 3)), np.ones((30, 2)), "1 distinct galaxies with votes, 5 are needed"),
+        (
+            np.full((30, 3), np.nan),
+            np.ones((30, 2)),
+            "0 distinct galaxies with votes, 5 are needed",
+        ),
+        (RANDOM, np.zeros((30, 2)), "0 distinct galaxies with votes, 5 are needed"),
         (RANDOM, np.tile([9.0, 0.0], (30, 1)), "all votes are for one answer"),
     ],
     ids=["three", "constant", "nan", "zero votes", "one answer"],
