@@ -7,6 +7,7 @@ fractions (`mlcore.gp`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,19 @@ from mlcore.cnn.model import CnnModel, load_weights
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.predict import predict
 from mlcore.cnn.rings import ring_features
+from mlcore.errors import InvalidInputError
 from mlcore.files import replacing
-from mlcore.gp.acquisition import InformationRule, score_candidates, select_batch, votes_wanted
+from mlcore.gp.acquisition import (
+    AcquisitionRule,
+    asked_probability,
+    believe,
+    make_rule,
+    score_candidates,
+    select_batch,
+    vote_noise,
+    votes_wanted,
+)
+from mlcore.gp.bulk import BulkLatents
 from mlcore.gp.fit import fit_vote_gp
 from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
 from mlcore.gp.model import MAX_JOINT, VoteGP
@@ -47,45 +59,74 @@ SHORTLIST = 8
 
 @dataclass(frozen=True)
 class VoteModel:
-    """A Gaussian process of the votes, and how representations come to its features."""
+    """A Gaussian process of the votes, and how representations come to its features.
 
-    reducer: Reducer
+    Attributes
+    ----------
+    reducer
+        None where the representations are of no use: all NaN, or all the same.
+    gp
+        Knows no more than the survey's fractions then.
+    problem
+        Why nothing could be learned, or nothing.
+    """
+
+    reducer: Reducer | None
     gp: VoteGP
+    problem: str
+
+    def features(self, representations: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return features (n, d); a column of NaN where there is no reducer."""
+        return _features(self.reducer, representations)
 
 
 def fit_vote_model(files: RoundFiles, survey: Survey, stage: str, end: float) -> VoteModel:
     """Fit on every subject with votes; the same round always gives the same model."""
-    config = files.plan.config
-    reducer = Reducer.fit(
-        survey.representations, max_dimensions=config.dimensions, should_stop=files.should_stop
-    )
+    config, problem = files.plan.config, ""
+    reducer: Reducer | None = None
+    try:
+        reducer = Reducer.fit(
+            survey.representations, max_dimensions=config.dimensions, should_stop=files.should_stop
+        )
+    except InvalidInputError as error:
+        problem = str(error)
     gp = fit_vote_gp(
-        reducer.transform(survey.representations[survey.labelled]),
+        _features(reducer, survey.representations[survey.labelled]),
         survey.counts,
         files.plan.tree,
         seed=files.plan.seed,
         on_progress=files.part(stage, 0.0, end),
         should_stop=files.should_stop,
     )
-    return VoteModel(reducer, gp)
+    if not problem and not gp.has_learned:
+        problem = f"{files.plan.tree.start}: {gp.fallbacks[files.plan.tree.start]}"
+    return VoteModel(reducer, gp, problem)
+
+
+def _features(reducer: Reducer | None, representations: NDArray[np.float32]) -> NDArray[np.float64]:
+    if reducer is None:
+        return np.full((len(representations), 1), np.nan)
+    return reducer.transform(representations)
 
 
 def choose_subjects(files: RoundFiles) -> dict[str, Any]:
     """Write ``queue.parquet``: every subject still to ask about, the best first.
 
-    Columns: ``id_str``; ``score`` (information in nats that the expected votes would
-    give); ``rank`` from 0, the diverse batch first, then by score, the control panel
-    last; ``votes_wanted``, those promised included; ``top_answer``, the network's, to the
+    Columns: ``id_str``; ``score`` (of the rule: for ``information``, nats per vote);
+    ``rank`` from 0, the batch first, then by score, the control panel last;
+    ``votes_wanted``, those promised included; ``top_answer``, the network's, to the
     first question. Beside it, ``neighbours/`` holds the galaxies that look alike
-    (`mlcore.neighbours`).
+    (`mlcore.neighbours`). Where no question could be learned, the order is random, and
+    the stage's record says so.
     """
     folder = files.folder("acquire").path
     with open_survey(files, folder / ".representations") as survey:
         model = fit_vote_model(files, survey, "acquire", 0.4)
         candidates = _candidates(survey, files.plan.config.retirement_votes)
-        scores = _scores(files, survey, model, candidates)
-        found = _write_neighbours(files, survey, model.reducer)
-        batch, wanted = _batch(files, survey, model, candidates, scores)
+        work = _Choosing(files, survey, model, candidates)
+        scores = work.scores()
+        found = _write_neighbours(files, survey, model)
+        batch, wanted = work.batch(scores)
         order = _order(scores, batch, survey.control[candidates])
         remaining = files.plan.config.retirement_votes - survey.votes[candidates]
         remaining[batch] = np.minimum(remaining[batch], wanted)
@@ -102,14 +143,19 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
         )
     with replacing(folder / "queue.parquet") as partial:
         pq.write_table(queue, partial)
-    model.reducer.save(folder / "reducer.npz")
+    if model.reducer is not None:
+        model.reducer.save(folder / "reducer.npz")
     return {
         "candidates": len(candidates),
         "batch": len(batch),
-        "dimensions": model.reducer.n_dimensions,
+        "batch_votes": int(remaining[batch].sum()),
+        "dimensions": model.reducer.n_dimensions if model.reducer else 0,
         "labelled": len(survey.labelled),
         "mean_score": float(scores.mean()) if len(scores) else 0.0,
         "neighbours_among": found["searched"],
+        "rule": "random" if model.problem else files.plan.config.acquisition,
+        "fallback": model.problem,
+        "doubts": dict(model.gp.fallbacks),
     }
 
 
@@ -117,63 +163,97 @@ def _candidates(survey: Survey, retirement_votes: int) -> NDArray[np.intp]:
     return np.flatnonzero(~survey.retired & (survey.votes < retirement_votes))
 
 
-def _scores(
-    files: RoundFiles, survey: Survey, model: VoteModel, candidates: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Return the information (m,) of the expected votes on each candidate, in nats."""
-    config, scores = files.plan.config, np.empty(len(candidates))
-    for start in range(0, len(candidates), BLOCK):
-        block = slice(start, start + BLOCK)
-        scores[block] = score_candidates(
-            model.gp,
-            model.reducer.transform(survey.representations[candidates[block]]),
-            files.plan.tree,
-            InformationRule(config.expected_votes),
+@dataclass(frozen=True)
+class _Choosing:
+    """The candidates of a round, their model, and the rule that it was given."""
+
+    files: RoundFiles
+    survey: Survey
+    model: VoteModel
+    candidates: NDArray[np.intp]
+
+    @cached_property
+    def rule(self) -> AcquisitionRule:
+        config = self.files.plan.config
+        return make_rule(
+            "random" if self.model.problem else config.acquisition,
+            n_votes=config.expected_votes,
             n_draws=config.draws,
-            seed=files.plan.seed,
-            should_stop=files.should_stop,
+            seed=self.files.plan.seed,
         )
-        done = min(start + BLOCK, len(candidates))
-        said = f"{done:,} of {len(candidates):,} galaxies scored"
-        files.report("acquire", 0.4 + 0.4 * done / len(candidates), said)
-    return scores
+
+    @cached_property
+    def latents(self) -> BulkLatents:
+        return BulkLatents.of(self.model.gp)
+
+    def scores(self) -> NDArray[np.float64]:
+        """Return the rule's score (m,) of each candidate."""
+        n, scores = len(self.candidates), np.empty(len(self.candidates))
+        for start in range(0, n, BLOCK):
+            block = slice(start, min(start + BLOCK, n))
+            rows = self.candidates[block]
+            scores[block] = score_candidates(
+                self.latents,
+                self.model.features(self.survey.representations[rows]),
+                self.files.plan.tree,
+                self.rule,
+                counts=self.survey.counts_of(rows),
+                promised=self.survey.pending[rows],
+                should_stop=self.files.should_stop,
+            )
+            said = f"{block.stop:,} of {n:,} galaxies scored"
+            self.files.report("acquire", 0.4 + 0.4 * block.stop / n, said)
+        return scores
+
+    def batch(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Return the batch, as places among the candidates, and the votes it wants."""
+        config = self.files.plan.config
+        active = np.flatnonzero(~self.survey.control[self.candidates])
+        best = active[np.argsort(-scores[active], kind="stable")]
+        if self.rule.counts_votes and len(best):
+            return self._diverse(best[: min(SHORTLIST * config.batch, MAX_JOINT)], scores)
+        places = best[: config.batch]
+        return places, np.full(len(places), config.retirement_votes, dtype=np.int64)
+
+    def _diverse(
+        self, places: NDArray[np.intp], scores: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Choose among `places`; ask of each as long as its votes are worth the last choice's."""
+        config, rows = self.files.plan.config, self.candidates[places]
+        features = self.model.features(self.survey.representations[rows])
+        beliefs = believe(
+            self.latents,
+            features,
+            self.files.plan.tree,
+            counts=self.survey.counts_of(rows),
+            promised=self.survey.pending[rows],
+        )
+        asked = asked_probability(beliefs.fractions(), self.files.plan.tree)
+        chosen, gains = select_batch(
+            scores[places],
+            self.model.gp.covariance(features, asked.mean(axis=0)),
+            config.batch,
+            noise=vote_noise(beliefs, config.expected_votes),
+            promised_noise=vote_noise(beliefs, beliefs.promised),
+        )
+        price = gains.min(initial=np.inf) * scores[places[chosen]] / gains
+        limit = config.retirement_votes
+        wanted = votes_wanted(
+            beliefs.of(chosen), min_votes=min(3, limit), max_votes=limit, price=price
+        )
+        return places[chosen], wanted
 
 
-def _write_neighbours(files: RoundFiles, survey: Survey, reducer: Reducer) -> dict[str, Any]:
+def _write_neighbours(files: RoundFiles, survey: Survey, model: VoteModel) -> dict[str, Any]:
     return write_neighbours(
         survey.ids,
-        lambda rows: reducer.transform(survey.representations[rows]),
+        lambda rows: model.features(survey.representations[rows]),
         files.folder("acquire").path / "neighbours",
         source=json_checksum([files.record("predict").checksum, files.plan.checksum]),
         seed=files.plan.seed,
         on_progress=files.part("acquire", 0.8, 0.95),
         should_stop=files.should_stop,
     )
-
-
-def _batch(
-    files: RoundFiles,
-    survey: Survey,
-    model: VoteModel,
-    candidates: NDArray[np.intp],
-    scores: NDArray[np.float64],
-) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Return the diverse batch, as places among the candidates, and the votes it wants."""
-    config, tree = files.plan.config, files.plan.tree
-    active = np.flatnonzero(~survey.control[candidates])
-    best = active[np.argsort(-scores[active], kind="stable")]
-    places = best[: min(SHORTLIST * config.batch, MAX_JOINT)]
-    if not len(places):
-        return places, np.empty(0, dtype=np.int64)
-    features = model.reducer.transform(survey.representations[candidates[places]])
-    out = np.flatnonzero(survey.pending[candidates[places]] > 0)
-    chosen, _ = select_batch(
-        scores[places], model.gp.covariance(features), config.batch, pending=out.tolist()
-    )
-    draws = model.gp.sample_fractions(features[chosen], config.draws, files.plan.seed)
-    limit = config.retirement_votes
-    wanted = votes_wanted(draws, tree, min_votes=min(3, limit), max_votes=limit)
-    return places[chosen], wanted
 
 
 def _order(

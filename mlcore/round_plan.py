@@ -18,6 +18,8 @@ from mlcore.train_config import TrainConfig
 if TYPE_CHECKING:
     from mlcore.tree import DecisionTree
 
+# Each has a file in `mlcore.gp.acquisition`.
+ACQUISITION_RULES = ("information", "bald", "entropy", "margin", "random")
 _AT_LEAST = {
     "min_training_subjects": 2,
     "min_held_out_subjects": 2,
@@ -52,8 +54,10 @@ class RoundConfig:
         count as not worse; at least 0.
     dimensions
         Principal components of the representation that the Gaussian process sees.
+    acquisition
+        Rule that says which galaxies to ask about next: one of `ACQUISITION_RULES`.
     draws
-        Posterior draws behind each acquisition score.
+        Posterior draws behind each score of the rule ``bald``.
     expected_votes
         Votes that a galaxy is expected to get once it is asked about.
     batch
@@ -81,6 +85,7 @@ class RoundConfig:
     bootstrap_draws: int = 1000
     gate_margin: float = 0.02
     dimensions: int = 40
+    acquisition: str = "information"
     draws: int = 32
     expected_votes: int = 5
     batch: int = 200
@@ -99,6 +104,9 @@ class RoundConfig:
                 raise InvalidInputError(
                     f"{name} must be a whole number of at least {minimum}, is {value!r}"
                 )
+        if self.acquisition not in ACQUISITION_RULES:
+            known = ", ".join(ACQUISITION_RULES)
+            raise InvalidInputError(f"acquisition must be one of {known}, is {self.acquisition!r}")
         if not isinstance(self.calibrate, bool):
             raise InvalidInputError(f"calibrate must be true or false, is {self.calibrate!r}")
         margin, rate = self.gate_margin, self.false_discovery_rate

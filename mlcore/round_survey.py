@@ -56,6 +56,13 @@ class Survey:
     top: NDArray[np.intp]
     representations: NDArray[np.float32]
 
+    def counts_of(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the votes (m, A) of the subjects at `rows`; zeros where there are none."""
+        counts = np.zeros((len(rows), self.counts.shape[1]))
+        voted = np.isin(rows, self.labelled)
+        counts[voted] = self.counts[np.searchsorted(self.labelled, rows[voted])]
+        return counts
+
 
 @contextmanager
 def open_survey(files: RoundFiles, scratch: Path) -> Iterator[Survey]:

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from mlcore.errors import InvalidInputError
 
+FAR = 1e6
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -24,6 +26,21 @@ def as_matrix(values: npt.ArrayLike, name: str) -> Floats:
     if matrix.ndim != 2:
         raise InvalidInputError(f"{name} must have 2 dimensions, has {matrix.ndim}")
     return matrix
+
+
+def as_features(values: npt.ArrayLike) -> Floats:
+    """Return features (m, d) as float64 within FAR of 0; infinite ones become NaN.
+
+    Standardised features beyond it are all equally unlike the others, and their squares
+    would overflow.
+
+    Raises
+    ------
+    InvalidInputError
+        If `values` does not have two dimensions.
+    """
+    matrix = as_matrix(values, "features")
+    return np.where(np.isfinite(matrix), np.clip(matrix, -FAR, FAR), np.nan)
 
 
 def as_counts(values: npt.ArrayLike, width: int) -> Floats:

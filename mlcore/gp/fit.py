@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mlcore.errors import InvalidInputError
-from mlcore.gp.arrays import Bools, Floats, Ints, as_counts, as_matrix, require_at_least
+from mlcore.errors import FitError, InvalidInputError
+from mlcore.gp.arrays import Bools, Floats, Ints, as_counts, as_features, require_at_least
 from mlcore.gp.hyperparameters import KERNELS, fit_hyperparameters
 from mlcore.gp.model import CHUNK, LatentLeaveOneOut, VoteGP
 from mlcore.gp.posterior import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Features that agree to this many decimals are one galaxy seen twice.
 DUPLICATE_DECIMALS = 9
+SPARSE = ("fitc", "svgp")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class VoteGPConfig:
         ``matern52`` or ``rbf``, with one lengthscale.
     max_exact
         Labelled galaxies up to which a question's posterior is exact.
+    sparse
+        What it is beyond: ``fitc`` or ``svgp``, see `mlcore.gp.posterior`.
     landmarks
         Inducing points beyond that, and for the variance.
     hyperparameter_labels
@@ -53,6 +56,7 @@ class VoteGPConfig:
 
     kernel: str = "matern52"
     max_exact: int = 1500
+    sparse: str = "fitc"
     landmarks: int = 256
     hyperparameter_labels: int = 300
     optimiser_steps: int = 30
@@ -62,6 +66,8 @@ class VoteGPConfig:
     def __post_init__(self) -> None:
         if self.kernel not in KERNELS:
             raise InvalidInputError(f"kernel must be one of {KERNELS}, is {self.kernel!r}")
+        if self.sparse not in SPARSE:
+            raise InvalidInputError(f"sparse must be one of {SPARSE}, is {self.sparse!r}")
         require_at_least("max_exact", self.max_exact, 1)
         require_at_least("landmarks", self.landmarks, 1)
         require_at_least("hyperparameter_labels", self.hyperparameter_labels, 2)
@@ -84,8 +90,9 @@ def fit_vote_gp(
 
     Galaxies with the same features are merged and their votes added. A galaxy with
     a non-finite feature teaches nothing. A question with fewer than
-    `config.min_labels` labelled galaxies keeps its prior: the survey's own vote
-    fractions, loosely held.
+    `config.min_labels` labelled galaxies, or whose fit fails for numerical reasons,
+    keeps its prior: the survey's own vote fractions, loosely held. `VoteGP.fallbacks`
+    says where, and why.
 
     Parameters
     ----------
@@ -111,7 +118,7 @@ def fit_vote_gp(
     CancelledError
         If `should_stop` says so.
     """
-    known = as_matrix(features, "features")
+    known = as_features(features)
     votes = as_counts(counts, len(tree.label_cols))
     if len(known) != len(votes):
         raise InvalidInputError(f"features must have {len(votes)} rows, has {len(known)}")
@@ -119,15 +126,17 @@ def fit_vote_gp(
     galaxies = _Galaxies.merge(known, votes)
     questions = tuple(tree.question_slices.items())
     left_out = LatentLeaveOneOut(np.empty_like(votes), np.empty_like(votes))
-    posteriors = []
+    posteriors, fallbacks = [], {}
     for done, (slug, columns) in enumerate(questions, start=1):
         rng = np.random.default_rng([seed, done])
-        posterior = _fit_question(
+        posterior, reason = _fit_question(
             galaxies, columns, config, rng=rng, left_out=left_out, should_stop=should_stop
         )
         posteriors.append(posterior)
+        if reason:
+            fallbacks[slug] = reason
         report(on_progress, "gp", done / len(questions), slug)
-    return VoteGP(questions, tuple(posteriors), left_out, known.shape[1])
+    return VoteGP(questions, tuple(posteriors), left_out, known.shape[1], fallbacks)
 
 
 @dataclass(frozen=True)
@@ -162,30 +171,47 @@ def _fit_question(
     rng: np.random.Generator,
     left_out: LatentLeaveOneOut,
     should_stop: ShouldStop | None,
-) -> QuestionPosterior:
-    """Fit one question and fill its columns of `left_out`."""
+) -> tuple[QuestionPosterior, str]:
+    """Fit one question, fill its columns of `left_out`, and say what it fell back to."""
     counts = galaxies.counts[:, columns]
     labelled = counts.sum(axis=1) > 0
     prior = base_concentrations(counts[labelled], config.prior_strength)
+    own: LeaveOneOut | None = None
     if labelled.sum() < config.min_labels:
         posterior = _loose_prior(prior, galaxies.features.shape[1])
-        _predict_left_out(left_out, galaxies, columns, posterior)
-        return posterior
-    targets, noise = dirichlet_targets(counts[labelled], prior)
-    posterior, own = _condition(
-        galaxies.features[labelled], targets, noise, config, rng=rng, should_stop=should_stop
-    )
+        reason = f"{labelled.sum()} distinct galaxies with votes, {config.min_labels} are needed"
+    else:
+        targets, noise = dirichlet_targets(counts[labelled], prior)
+        inputs = galaxies.features[labelled]
+        try:
+            posterior, own = _condition(
+                inputs, targets, noise, config, rng=rng, should_stop=should_stop
+            )
+            reason = _doubts(counts, posterior, config)
+        except FitError as error:
+            posterior, reason = _loose_prior(prior, inputs.shape[1]), str(error)
     _predict_left_out(left_out, galaxies, columns, posterior)
-    _fill_left_out(
-        left_out,
-        galaxies,
-        columns,
-        labelled=labelled,
-        posterior=posterior,
-        own=own,
-        noise=noise,
-    )
-    return posterior
+    if own is not None:
+        _fill_left_out(
+            left_out,
+            galaxies,
+            columns,
+            labelled=labelled,
+            posterior=posterior,
+            own=own,
+            noise=noise,
+        )
+    return posterior, reason
+
+
+def _doubts(counts: Floats, posterior: QuestionPosterior, config: VoteGPConfig) -> str:
+    """Return what a question's fit lacks though it has one, or nothing."""
+    if (counts.sum(axis=0) > 0).sum() == 1:
+        return "all votes are for one answer"
+    if posterior.hyper.steps < config.optimiser_steps:
+        steps = f"{posterior.hyper.steps} of {config.optimiser_steps}"
+        return f"the kernel is that of {steps} steps, as the next was not finite"
+    return ""
 
 
 def _loose_prior(prior: Floats, n_features: int) -> QuestionPosterior:
@@ -219,8 +245,12 @@ def _condition(
         should_stop=should_stop,
     )
     landmarks = np.sort(rng.permutation(len(inputs))[: config.landmarks])
-    solve = exact_posterior if len(inputs) <= config.max_exact else inducing_posterior
-    posterior, own = solve(inputs, y, spread, hyper, landmarks)
+    if len(inputs) <= config.max_exact:
+        posterior, own = exact_posterior(inputs, y, spread, hyper, landmarks)
+    else:
+        posterior, own = inducing_posterior(
+            inputs, y, spread, hyper, landmarks, sparse=config.sparse
+        )
     restored = LeaveOneOut(centre + scale * own.mean, scale**2 * own.variance)
     return replace(posterior, centre=centre, scale=scale), restored
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gpytorch
 import numpy as np
 import torch
+from linear_operator.utils.errors import NanError, NotPSDError
 
 from mlcore.gp.targets import SMALLEST_NOISE
 from mlcore.progress import ShouldStop, stop_if_asked
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 KERNELS = ("matern52", "rbf")
 LEARNING_RATE = 0.1
+_RATES = {"matern52": 5.0**0.5, "rbf": 0.5**0.5}
 
 
 @dataclass(frozen=True)
@@ -33,22 +35,35 @@ class Hyperparameters:
         Variance (K,) of each answer's smooth function.
     scatter
         Variance (K,) of a galaxy about that function: what its looks do not tell.
+    steps
+        Optimiser steps behind it.
     """
 
     kernel: str
     lengthscale: float
     outputscale: Floats
     scatter: Floats
+    steps: int = 0
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number is finite."""
+        values = np.hstack([self.lengthscale, self.outputscale, self.scatter])
+        return bool(np.isfinite(values).all())
 
 
 def correlation(left: Floats, right: Floats, hyper: Hyperparameters) -> torch.Tensor:
     """Return the kernel's correlation (m, n) between features (m, d) and (n, d)."""
-    distance = torch.cdist(torch.from_numpy(left), torch.from_numpy(right))
-    distance = distance / hyper.lengthscale
+    return correlate(torch.cdist(torch.from_numpy(left), torch.from_numpy(right)), hyper)
+
+
+def correlate(distances: torch.Tensor, hyper: Hyperparameters) -> torch.Tensor:
+    """Return the correlation at `distances`, in feature units, which are overwritten."""
+    scaled = distances.mul_(_RATES[hyper.kernel] / hyper.lengthscale)
     if hyper.kernel == "rbf":
-        return torch.exp(-0.5 * distance.square_())
-    scaled = distance.mul_(5.0**0.5)
-    return torch.exp(-scaled) * (1.0 + scaled + scaled.square() / 3.0)
+        return scaled.square_().neg_().exp_()
+    decay = torch.neg(scaled).exp_()
+    return (scaled + 1.0).addcmul_(scaled, scaled, value=1.0 / 3.0).mul_(decay)
 
 
 class _VoteRegression(gpytorch.models.ExactGP):
@@ -79,6 +94,10 @@ def fit_hyperparameters(
 ) -> Hyperparameters:
     """Fit the kernel of one question by `steps` of Adam on the marginal likelihood.
 
+    It ends early, with the last kernel that was sound, at a step whose likelihood or
+    kernel is not finite or whose matrix gpytorch finds indefinite: `steps` of the result
+    says after how many.
+
     Parameters
     ----------
     inputs
@@ -105,13 +124,28 @@ def fit_hyperparameters(
     with gpytorch.settings.fast_computations(
         covar_root_decomposition=False, log_prob=False, solves=False
     ):
-        for _ in range(steps):
+        found = _read(model, kernel, 0)
+        for step in range(1, steps + 1):
             stop_if_asked(should_stop, "fitting the Gaussian process")
             optimiser.zero_grad()
-            loss = -mll(model(model.train_inputs[0]), model.train_targets).sum()
-            loss.backward()
+            if not _descend(model, mll):
+                break
             optimiser.step()
-    return _read(model, kernel)
+            after = _read(model, kernel, step)
+            if not after.is_finite:
+                break
+            found = after
+    return found
+
+
+def _descend(model: _VoteRegression, mll: Any) -> bool:
+    """Compute the gradient of the loss; return whether the loss is finite."""
+    try:
+        loss = -mll(model(model.train_inputs[0]), model.train_targets).sum()
+    except (NotPSDError, NanError):
+        return False
+    loss.backward()
+    return bool(torch.isfinite(loss))
 
 
 def _median_distance(inputs: Floats) -> float:
@@ -145,11 +179,12 @@ def _build(
     return model
 
 
-def _read(model: _VoteRegression, kernel: str) -> Hyperparameters:
+def _read(model: _VoteRegression, kernel: str, steps: int) -> Hyperparameters:
     scatter = model.likelihood.second_noise.detach().numpy().reshape(-1)
     return Hyperparameters(
         kernel=kernel,
         lengthscale=model.covar_module.base_kernel.lengthscale.item(),
         outputscale=model.covar_module.outputscale.detach().numpy().copy(),
         scatter=scatter.copy(),
+        steps=steps,
     )

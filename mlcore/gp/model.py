@@ -11,7 +11,7 @@ votes needs both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,16 +19,17 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from mlcore.errors import InvalidInputError
-from mlcore.gp.arrays import Floats, as_matrix, require_at_least
+from mlcore.gp.arrays import Floats, as_features, require_at_least
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mlcore.gp.posterior import QuestionPosterior
 
 CHUNK = 1024
 MAX_JOINT = 4096
 MEAN_DRAWS = 128
+SMALLEST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,20 @@ class VoteGP:
         Leave-one-out latents of the n galaxies it was fitted on.
     n_features
         d, the width of the features.
+    fallbacks
+        Slug of each question that could not be fitted as it should, to the reason.
     """
 
     questions: tuple[tuple[str, slice], ...]
     posteriors: tuple[QuestionPosterior, ...]
     left_out: LatentLeaveOneOut
     n_features: int
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether any question has more than its prior."""
+        return any(len(posterior.inputs) for posterior in self.posteriors)
 
     @property
     def n_answers(self) -> int:
@@ -191,6 +200,8 @@ class VoteGP:
         total = np.zeros((len(known), len(known)))
         for share, posterior in zip(shares / shares.sum(), self.posteriors, strict=True):
             total += share * posterior.latent_covariance(known).mean(axis=0)
+        # Rounding must not leave a galaxy without any variance.
+        total[np.diag_indices_from(total)] = np.maximum(np.diag(total), SMALLEST_VARIANCE)
         return total
 
     def _joint_fractions(
@@ -217,7 +228,7 @@ class VoteGP:
         return latent
 
     def _checked(self, features: npt.ArrayLike) -> Floats:
-        known = as_matrix(features, "features")
+        known = as_features(features)
         if known.shape[1] != self.n_features:
             raise InvalidInputError(
                 f"features must have {self.n_features} columns, has {known.shape[1]}"

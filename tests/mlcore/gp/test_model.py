@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from linear_operator.utils.errors import NotPSDError
 from scipy.special import softmax
 
-from mlcore.errors import CancelledError, InvalidInputError
+from mlcore.errors import CancelledError, FitError, InvalidInputError
 from mlcore.gp.fit import VoteGPConfig, fit_vote_gp
 from mlcore.gp.hyperparameters import Hyperparameters, correlation, fit_hyperparameters
-from mlcore.gp.posterior import exact_posterior, inducing_posterior
+from mlcore.gp.posterior import exact_posterior
 from mlcore.gp.targets import base_concentrations, dirichlet_targets
 
 QUICK = VoteGPConfig(optimiser_steps=5, hyperparameter_labels=40)
@@ -55,26 +56,6 @@ def test_leave_one_out_is_what_refitting_without_the_galaxy_predicts():
         expected = variance[0] + hyper.scatter + noise[i]
         np.testing.assert_allclose(left_out.mean[i], mean[0], atol=1e-4)
         np.testing.assert_allclose(left_out.variance[i], expected, atol=0.02)
-
-
-def test_inducing_points_at_every_galaxy_give_the_exact_answer():
-    x, y, noise, hyper = regression(40, 3)
-    exact, exact_loo = exact_posterior(x, y, noise, hyper, np.arange(len(x)))
-    sparse, sparse_loo = inducing_posterior(x, y, noise, hyper, np.arange(len(x)))
-    at = np.random.default_rng(9).standard_normal((20, 2))
-    np.testing.assert_allclose(sparse.latent(at)[0], exact.latent(at)[0], atol=1e-3)
-    np.testing.assert_allclose(sparse.latent(at)[1], exact.latent(at)[1], atol=0.02)
-    np.testing.assert_allclose(sparse_loo.mean, exact_loo.mean, atol=1e-3)
-    np.testing.assert_allclose(sparse_loo.variance, exact_loo.variance, rtol=1e-3)
-
-
-def test_fewer_landmarks_never_claim_more_certainty():
-    x, y, noise, hyper = regression(40, 2)
-    at = np.random.default_rng(9).standard_normal((20, 2))
-    full = exact_posterior(x, y, noise, hyper, np.arange(len(x)))[0].latent(at)
-    few = exact_posterior(x, y, noise, hyper, np.arange(8))[0].latent(at)
-    np.testing.assert_allclose(few[0], full[0])
-    assert (few[1] >= full[1] - 0.02).all()
 
 
 @pytest.mark.parametrize("kernel", ["rbf", "matern52"])
@@ -161,6 +142,92 @@ def test_degenerate_surveys_give_finite_fractions(features, counts, one_question
         np.testing.assert_allclose(fractions.sum(axis=-1), 1.0)
 
 
+RANDOM = np.random.default_rng(0).standard_normal((30, 3))
+
+
+@pytest.mark.parametrize(
+    ("features", "counts", "reason"),
+    [
+        (RANDOM[:3], np.ones((3, 2)), "3 distinct galaxies with votes, 5 are needed"),
+        (np.ones((30, 3)), np.ones((30, 2)), "1 distinct galaxies with votes, 5 are needed"),
+        (
+            np.full((30, 3), np.nan),
+            np.ones((30, 2)),
+            "0 distinct galaxies with votes, 5 are needed",
+        ),
+        (RANDOM, np.zeros((30, 2)), "0 distinct galaxies with votes, 5 are needed"),
+        (RANDOM, np.tile([9.0, 0.0], (30, 1)), "all votes are for one answer"),
+    ],
+    ids=["three", "constant", "nan", "zero votes", "one answer"],
+)
+def test_says_why_a_question_could_not_be_learned(features, counts, reason, one_question):
+    gp = fit_vote_gp(features, counts, one_question(2), QUICK, seed=0)
+    assert gp.fallbacks == {"shape": reason}
+    assert gp.has_learned == (reason == "all votes are for one answer")
+
+
+def test_a_sound_fit_has_nothing_to_say(one_question):
+    features, counts, _ = survey(60, 3)
+    gp = fit_vote_gp(features, counts, one_question(3), QUICK, seed=1)
+    assert gp.fallbacks == {}
+    assert gp.has_learned
+
+
+def test_a_question_that_cannot_be_fitted_keeps_its_prior(one_question, monkeypatch):
+    features, counts, _ = survey(60, 3)
+
+    def broken(*_, **__):
+        raise FitError("the kernel of the galaxies must be finite, is not")
+
+    monkeypatch.setattr("mlcore.gp.fit.exact_posterior", broken)
+    gp = fit_vote_gp(features, counts, one_question(3), QUICK, seed=1)
+    assert gp.fallbacks == {"shape": "the kernel of the galaxies must be finite, is not"}
+    assert np.isfinite(gp.mean_fractions(features)).all()
+
+
+def test_features_beyond_all_measure_are_no_trouble(one_question):
+    features, counts, _ = survey(60, 3)
+    features[0], features[1] = 1e300, -1e300
+    gp = fit_vote_gp(features, counts, one_question(3), QUICK, seed=1)
+    far = np.array([[1e300, 0.0, 0.0], [np.inf, 0.0, 0.0]])
+    assert np.isfinite(gp.mean_fractions(far)).all()
+    assert np.isfinite(gp.leave_one_out().mean).all()
+
+
+def test_a_kernel_fit_that_leaves_the_finite_numbers_ends_with_the_last_sound_one():
+    x, y, noise, _ = regression(30, 2)
+    sound = fit_hyperparameters(x, y, noise, kernel="matern52", steps=3)
+    assert sound.steps == 3
+    y[0, 0] = 1e200
+    stopped = fit_hyperparameters(x, y, noise, kernel="matern52", steps=3)
+    assert stopped.steps < 3
+    assert stopped.is_finite
+
+
+def test_a_kernel_fit_on_an_indefinite_matrix_ends_with_the_last_sound_one(monkeypatch):
+    x, y, noise, _ = regression(30, 2)
+
+    def indefinite(*_, **__):
+        raise NotPSDError("not positive definite after jitter")
+
+    monkeypatch.setattr("gpytorch.mlls.ExactMarginalLogLikelihood.forward", indefinite)
+    assert fit_hyperparameters(x, y, noise, kernel="rbf", steps=3).steps == 0
+
+
+def test_the_record_says_that_a_kernel_fit_ended_early(one_question, monkeypatch):
+    features, counts, _ = survey(60, 3)
+
+    def indefinite(*_, **__):
+        raise NotPSDError("not positive definite after jitter")
+
+    monkeypatch.setattr("gpytorch.mlls.ExactMarginalLogLikelihood.forward", indefinite)
+    gp = fit_vote_gp(features, counts, one_question(3), QUICK, seed=1)
+    assert gp.fallbacks == {
+        "shape": "the kernel is that of 0 of 5 steps, as the next was not finite"
+    }
+    assert gp.has_learned
+
+
 def test_reports_each_question_and_stops_when_asked(branching_tree):
     features, counts, _ = survey(30, 3)
     votes = np.concatenate([counts, counts[:, :2]], axis=1)
@@ -191,5 +258,7 @@ def test_impossible_input_is_refused(features, counts, one_question):
 def test_impossible_settings_are_refused():
     with pytest.raises(InvalidInputError, match="kernel must be one of"):
         VoteGPConfig(kernel="linear")
+    with pytest.raises(InvalidInputError, match="sparse must be one of"):
+        VoteGPConfig(sparse="dtc")
     with pytest.raises(InvalidInputError, match="max_exact must be at least 1, is 0"):
         VoteGPConfig(max_exact=0)
