@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    from mlcore.train_config import TrainConfig
+
 _HUB_PREFIX: Final = "hf_hub:"
 _CONNECT_SECONDS: Final = 3.0
 
@@ -43,7 +45,14 @@ class EncoderOrigin:
     reason: str
 
 
-def make_encoder(name: str, *, channels: int = 3) -> tuple[torch.nn.Module, EncoderOrigin]:
+def encoder_of(config: TrainConfig) -> tuple[torch.nn.Module, EncoderOrigin]:
+    """Return the encoder that the settings name, for their bands and image size."""
+    return make_encoder(config.encoder, channels=len(config.bands), size=config.image_size)
+
+
+def make_encoder(
+    name: str, *, channels: int = 3, size: int | None = None
+) -> tuple[torch.nn.Module, EncoderOrigin]:
     """Return an encoder that turns (n, channels, h, w) into (n, D) features, and its origin.
 
     Parameters
@@ -55,18 +64,22 @@ def make_encoder(name: str, *, channels: int = 3) -> tuple[torch.nn.Module, Enco
         random weights, and the origin says so.
     channels
         Planes of the images, at least 1.
+    size
+        Side of the images. Vision transformers are built for one size; None takes the
+        architecture's own.
 
     Raises
     ------
     InvalidInputError
-        For a name that timm does not know, or `channels` below 1.
+        For a name that timm does not know, `channels` below 1, or a `size` that the
+        architecture cannot be built for.
     """
     if channels < 1:
         raise InvalidInputError(f"channels must be at least 1, is {channels}")
     if not name.startswith(_HUB_PREFIX):
         origin = EncoderOrigin(name, "scratch", "random weights, as the name asks")
-        return _from_scratch(name, name, channels), origin
-    return _from_hub(name, channels)
+        return _from_scratch(name, name, channels, size), origin
+    return _from_hub(name, channels, size)
 
 
 def architecture_of(name: str) -> str:
@@ -77,11 +90,27 @@ def architecture_of(name: str) -> str:
     return last.removeprefix("zoobot-encoder-").removeprefix("greyscale-")
 
 
-def _from_scratch(name: str, architecture: str, channels: int) -> torch.nn.Module:
+def _from_scratch(
+    name: str, architecture: str, channels: int, size: int | None
+) -> torch.nn.Module:
     if not timm.is_model(architecture):
         raise InvalidInputError(f"encoder must be an architecture that timm knows, is {name!r}")
-    model = timm.create_model(architecture, pretrained=False, num_classes=0, in_chans=channels)
+    sized = _sized(architecture, size)
+    try:
+        model = timm.create_model(
+            architecture, pretrained=False, num_classes=0, in_chans=channels, **sized
+        )
+    except (AssertionError, ValueError, ZeroDivisionError) as error:
+        raise InvalidInputError(
+            f"image_size must be one that {architecture} can be built for, is {size}: {error}"
+        ) from error
     return _with_true_width(model)
+
+
+def _sized(architecture: str, size: int | None) -> dict[str, int]:
+    """Return the argument that fixes the image size of an architecture that has one."""
+    settings = timm.get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
+    return {"img_size": size} if size and settings and settings.fixed_input_size else {}
 
 
 def _with_true_width(model: Any) -> torch.nn.Module:
@@ -92,14 +121,19 @@ def _with_true_width(model: Any) -> torch.nn.Module:
     return encoder
 
 
-def _from_hub(name: str, channels: int) -> tuple[torch.nn.Module, EncoderOrigin]:
+def _from_hub(
+    name: str, channels: int, size: int | None
+) -> tuple[torch.nn.Module, EncoderOrigin]:
+    sized = _sized(architecture_of(name), size)
     try:
         with _offline_unless_reachable():
-            model = timm.create_model(name, pretrained=True, num_classes=0, in_chans=channels)
+            model = timm.create_model(
+                name, pretrained=True, num_classes=0, in_chans=channels, **sized
+            )
     # The hub's client raises a score of unrelated types, all of which mean "no weights".
     except Exception as error:  # noqa: BLE001
         reason = f"the hub gave no weights ({type(error).__name__}): trained from scratch instead"
-        encoder = _from_scratch(name, architecture_of(name), channels)
+        encoder = _from_scratch(name, architecture_of(name), channels, size)
         return encoder, EncoderOrigin(name, "scratch", reason)
     origin = EncoderOrigin(name, "hub", "published weights from the hub or its cache")
     return _with_true_width(model), origin

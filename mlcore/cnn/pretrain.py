@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from mlcore.cnn.config import TrainConfig
 from mlcore.cnn.dataset import augment, to_tensor
-from mlcore.cnn.encoder import make_encoder
+from mlcore.cnn.encoder import encoder_of
 from mlcore.cnn.model import file_sha256, load_weights, save_weights
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache
@@ -41,7 +41,7 @@ _GAIN, _NOISE = 0.3, 0.06
 # Stronger than in training: the views of one galaxy should share its shape and no more.
 _VIEWS = TrainConfig(zoom=0.3, shift=0.08, brightness=0.15)
 # The settings of TrainConfig that an encoder does not depend on start otherwise.
-_OF_ENCODER = ("encoder", "image_size", "crop_fraction", "pretrain")
+_OF_ENCODER = ("encoder", "image_size", "crop_fraction", "bands", "pretrain")
 
 
 def pretrain(
@@ -161,7 +161,7 @@ class _Learner:
         cls, cache: ImageCache, config: TrainConfig, seed: int, start_from: Path | None
     ) -> _Learner:
         # Any, because torch's stubs do not know that a module takes a memory format.
-        encoder: Any = make_encoder(config.encoder)[0]
+        encoder: Any = encoder_of(config)[0]
         if start_from is not None:
             load_weights(encoder, start_from)
         encoder.to(memory_format=torch.channels_last)
@@ -235,7 +235,7 @@ class _Learner:
     def _draw(self, generator: torch.Generator) -> torch.Tensor:
         size = min(self.config.pretrain_batch_size, len(self.cache))
         rows = torch.randperm(len(self.cache), generator=generator)[:size]
-        images = to_tensor(self.cache.images[rows.numpy()])
+        images = to_tensor(self.cache.images[rows.numpy()], self.config.bands)
         flipped = torch.rand(size, 1, 1, 1, generator=generator) < 0.5
         return torch.where(flipped, images.flip(3), images)
 

@@ -153,8 +153,8 @@ class TestTrainingBatches:
         assert all((batch["winding_anticlockwise"] == 0).all() for batch in unflipped)
 
 
-def test_plain_batches_go_through_everything_once_in_order(galaxies):
-    batches = PlainBatches(galaxies, 16)
+def test_plain_batches_go_through_everything_once_in_order(galaxies, config):
+    batches = PlainBatches(galaxies, config)
     together = list(batches)
     assert (len(batches), [len(each["image"]) for each in together]) == (3, [16, 16, 8])
     found = torch.cat([batch["shape_round"] for batch in together])
