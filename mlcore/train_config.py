@@ -23,6 +23,7 @@ _CHOICES = {
     "average_views": (1, 4, 8),
     "training_mode": ("full", "head_only"),
     "precision": ("auto", "32", "bf16"),
+    "pretrain_objective": ("shapes", "contrastive", "decorrelated", "masked", "reconstruction"),
 }
 _POSITIVE = ("learning_rate", "pretrain_learning_rate", "pretrain_temperature")
 _NOT_NEGATIVE = ("weight_decay", "zoom", "shift", "brightness", "pretrain_steps")
@@ -82,9 +83,11 @@ class TrainConfig:
         Views that predictions are averaged over: 1, 4 (quarter turns) or 8 (and flips).
     predict_batch_size
         Galaxies per step of prediction.
-    pretrain_steps, pretrain_batch_size, pretrain_learning_rate, pretrain_temperature
-        Contrastive pretraining on unlabelled images; see `mlcore.cnn.pretrain`. With 0
-        steps an encoder without published weights starts from random ones.
+    pretrain_objective, pretrain_steps, pretrain_batch_size, pretrain_learning_rate
+        Pretraining on unlabelled images; see `mlcore.cnn.pretrain`. With 0 steps an encoder
+        without published weights starts from random ones.
+    pretrain_temperature
+        Of the contrastive objective.
     """
 
     encoder: str = "resnet10t"
@@ -111,6 +114,9 @@ class TrainConfig:
     brightness: float = 0.1
     average_views: Literal[1, 4, 8] = 8
     predict_batch_size: int = 256
+    pretrain_objective: Literal[
+        "shapes", "contrastive", "decorrelated", "masked", "reconstruction"
+    ] = "shapes"
     pretrain_steps: int = 350
     pretrain_batch_size: int = 128
     pretrain_learning_rate: float = 2e-3

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Near the mean and spread of a survey's pixels, which are mostly dark sky.
 _MEAN: Final = 0.1
 _SPREAD: Final = 0.15
+#: What empty sky is, standardised.
+SKY: Final = -_MEAN / _SPREAD
 
 
 def to_tensor(images: NDArray[np.uint8], bands: str = "rgb") -> torch.Tensor:

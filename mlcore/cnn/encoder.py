@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import timm
+import torch
 from huggingface_hub import constants as hub
 
 from mlcore.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import torch
 
     from mlcore.train_config import TrainConfig
 
@@ -46,8 +45,23 @@ class EncoderOrigin:
 
 
 def encoder_of(config: TrainConfig) -> tuple[torch.nn.Module, EncoderOrigin]:
-    """Return the encoder that the settings name, for their bands and image size."""
-    return make_encoder(config.encoder, channels=len(config.bands), size=config.image_size)
+    """Return the encoder that the settings name, for their bands and image size.
+
+    Raises
+    ------
+    InvalidInputError
+        For what `make_encoder` refuses, or images that are too small for the architecture.
+    """
+    planes, size = len(config.bands), config.image_size
+    encoder, origin = make_encoder(config.encoder, channels=planes, size=size)
+    try:
+        with torch.inference_mode():
+            encoder.eval()(torch.zeros(1, planes, size, size))
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInputError(
+            f"image_size must be large enough for {config.encoder}, is {size}: {error}"
+        ) from error
+    return encoder.train(), origin
 
 
 def make_encoder(
@@ -71,8 +85,7 @@ def make_encoder(
     Raises
     ------
     InvalidInputError
-        For a name that timm does not know, `channels` below 1, or a `size` that the
-        architecture cannot be built for.
+        For a name that timm does not know, or `channels` below 1.
     """
     if channels < 1:
         raise InvalidInputError(f"channels must be at least 1, is {channels}")
@@ -90,20 +103,12 @@ def architecture_of(name: str) -> str:
     return last.removeprefix("zoobot-encoder-").removeprefix("greyscale-")
 
 
-def _from_scratch(
-    name: str, architecture: str, channels: int, size: int | None
-) -> torch.nn.Module:
+def _from_scratch(name: str, architecture: str, channels: int, size: int | None) -> torch.nn.Module:
     if not timm.is_model(architecture):
         raise InvalidInputError(f"encoder must be an architecture that timm knows, is {name!r}")
-    sized = _sized(architecture, size)
-    try:
-        model = timm.create_model(
-            architecture, pretrained=False, num_classes=0, in_chans=channels, **sized
-        )
-    except (AssertionError, ValueError, ZeroDivisionError) as error:
-        raise InvalidInputError(
-            f"image_size must be one that {architecture} can be built for, is {size}: {error}"
-        ) from error
+    model = timm.create_model(
+        architecture, num_classes=0, in_chans=channels, **_sized(architecture, size)
+    )
     return _with_true_width(model)
 
 
@@ -121,9 +126,7 @@ def _with_true_width(model: Any) -> torch.nn.Module:
     return encoder
 
 
-def _from_hub(
-    name: str, channels: int, size: int | None
-) -> tuple[torch.nn.Module, EncoderOrigin]:
+def _from_hub(name: str, channels: int, size: int | None) -> tuple[torch.nn.Module, EncoderOrigin]:
     sized = _sized(architecture_of(name), size)
     try:
         with _offline_unless_reachable():

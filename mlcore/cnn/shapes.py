@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _EVEN: Final = 32
 _ODD: Final = 8
-# Directions with less of the greatest spread than this are rounding, not shape.
-_LEAST_SPREAD: Final = 1e-3
+# Directions with less of the greatest spread than this are rounding, not shape; so is what
+# varies less than this itself, in logs of brightness and sines of turns.
+_LEAST_SPREAD: Final = 0.01
 #: Features of one galaxy.
 WIDTH: Final = _EVEN + _ODD
 
@@ -77,10 +78,11 @@ def _measure(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _whitening(rows: torch.Tensor, width: int) -> torch.Tensor:
     """Return directions (d, width) of greatest spread of `rows` (n, d), scaled to spread 1."""
-    scale = rows.square().mean(dim=0).sqrt().clamp_min(1e-6)
+    rows = rows.double()
+    scale = rows.square().mean(dim=0).sqrt().clamp_min(_LEAST_SPREAD)
     _, spreads, directions = torch.linalg.svd(rows / scale, full_matrices=False)
     kept = spreads[:width] > _LEAST_SPREAD * spreads[:1]
     found = directions[:width][kept].T * (len(rows) ** 0.5 / spreads[:width][kept])
-    whitening = torch.zeros(rows.shape[1], width)
+    whitening = torch.zeros(rows.shape[1], width, dtype=rows.dtype)
     whitening[:, : found.shape[1]] = found / scale[:, None]
     return whitening

@@ -104,9 +104,7 @@ def train(
     return CnnModel.load(directory / "model")
 
 
-def _learn(
-    task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | None
-) -> CnnModel:
+def _learn(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> CnnModel:
     if not task.members:
         with _as_a_guest(), torch.random.fork_rng(devices=[]):
             return _fit(task, on_progress, should_stop)

@@ -7,8 +7,9 @@ import timm
 import torch
 
 from mlcore.cnn import encoder as module
-from mlcore.cnn.encoder import architecture_of, make_encoder
+from mlcore.cnn.encoder import architecture_of, encoder_of, make_encoder
 from mlcore.errors import InvalidInputError
+from mlcore.train_config import TrainConfig
 
 HUB = "hf_hub:mwalmsley/zoobot-encoder-convnext_atto"
 
@@ -23,6 +24,23 @@ def test_any_timm_name_makes_features_as_wide_as_it_says(name):
 def test_takes_images_of_other_planes():
     encoder, _ = make_encoder("test_resnet", channels=5)
     assert encoder(torch.zeros(2, 5, 32, 32)).shape[0] == 2
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_a_vision_transformer_is_built_for_the_size_asked_for(size):
+    encoder, _ = make_encoder("test_vit", channels=2, size=size)
+    assert encoder(torch.zeros(2, 2, size, size)).shape == (2, encoder.num_features)
+
+
+def test_the_settings_say_size_and_planes():
+    encoder, _ = encoder_of(TrainConfig(encoder="test_vit", image_size=48, bands="gr"))
+    assert encoder(torch.zeros(1, 2, 48, 48)).shape == (1, encoder.num_features)
+
+
+def test_an_impossible_size_is_refused():
+    for name in ("test_vit", "test_convnext"):
+        with pytest.raises(InvalidInputError, match=f"image_size must be large enough for {name}"):
+            encoder_of(TrainConfig(encoder=name, image_size=8))
 
 
 def test_weights_follow_the_seed():
