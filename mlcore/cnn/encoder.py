@@ -112,7 +112,7 @@ def _from_scratch(name: str, architecture: str, channels: int, size: int | None)
     return _with_true_width(model)
 
 
-def _sized(architecture: str, size: int | None) -> dict[str, int]:
+def _sized(architecture: str, size: int | None) -> dict[str, Any]:
     """Return the argument that fixes the image size of an architecture that has one."""
     settings = timm.get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
     return {"img_size": size} if size and settings and settings.fixed_input_size else {}
