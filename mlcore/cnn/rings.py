@@ -119,8 +119,8 @@ def windings(modes: torch.Tensor) -> torch.Tensor:
         Shape (n, 23 * 6): the mean brightness has no direction.
     """
     product = modes[:, :, 1:, 1:] * modes[:, :, :-1, 1:].conj()
-    turns: torch.Tensor = product.imag / (product.abs() + 4 * _FLOOR**2)
-    return turns.mean(dim=1).flatten(1)
+    turns: torch.Tensor = (product.imag / (product.abs() + 4 * _FLOOR**2)).mean(dim=1).flatten(1)
+    return turns
 
 
 def _circles() -> torch.Tensor:
