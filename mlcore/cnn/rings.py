@@ -93,7 +93,8 @@ def fourier_modes(pixels: torch.Tensor) -> torch.Tensor:
     """
     grid = _circles().to(pixels).expand(len(pixels), -1, -1, -1)
     around = functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
-    return torch.fft.rfft(around, dim=3)[..., :_MODES] / _ANGLES
+    modes: torch.Tensor = torch.fft.rfft(around, dim=3)[..., :_MODES] / _ANGLES
+    return modes
 
 
 def log_amplitudes(modes: torch.Tensor) -> torch.Tensor:

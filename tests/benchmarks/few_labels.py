@@ -10,6 +10,7 @@ pool without any label.
 import os
 import sys
 from dataclasses import replace
+from functools import cache, partial
 
 import _galaxies
 import numpy as np
@@ -21,13 +22,11 @@ from mlcore.train_config import TrainConfig
 LABELS = int(os.environ.get("LENTICULAR_BENCH_LABELS", "500"))
 SEEDS = int(os.environ.get("LENTICULAR_BENCH_SEEDS", "8"))
 TRAINED_SEEDS = int(os.environ.get("LENTICULAR_BENCH_TRAINED_SEEDS", "2"))
-PRETRAIN_STEPS = int(os.environ.get("LENTICULAR_BENCH_STEPS", "1400"))
 TITLE = f"sdss_gz1 with {LABELS} labels: test set, mean and standard error over the seeds"
-VOTES = 5
-SCRATCH = TrainConfig(shape_features=False, pretrain_steps=0)
-OURS = TrainConfig(pretrain_steps=PRETRAIN_STEPS)
+VOTES, STRENGTH = 5, 0.01
+OURS = TrainConfig()
 TRAINED = {
-    "network from scratch": SCRATCH,
+    "network from scratch": replace(OURS, shape_features=False, pretrain_steps=0),
     "ours: pretrained, shape features": OURS,
     "ours, classes drawn evenly": replace(OURS, class_balance=1.0),
 }
@@ -39,39 +38,48 @@ def table():
         return [{"method": f"not measured: {_galaxies.REAL} is not there"}]
     with _galaxies.working_folder() as folder:
         galaxies = _galaxies.read_galaxies(folder)
-        rows = []
-        for name, methods in _methods(galaxies, folder):
-            scores = [
-                _galaxies.score(answers, galaxies.test.classes, galaxies.tree)
-                for answers in methods
-            ]
-            rows.append({"method": name, **_galaxies.cells(scores)})
-            print(*rows[-1].values(), file=sys.stderr, flush=True)
-        return rows
+        encoder = _pretrained(galaxies, folder)
+        methods = {**_cheap_methods(galaxies), **_our_methods(galaxies, folder, encoder)}
+        return [_row(name, answer, galaxies, folder) for name, answer in methods.items()]
 
 
-def _methods(galaxies, folder):
-    """Yield a method's name, and its answers for the test set seed by seed."""
-    cheap = {
+def _row(name, answer, galaxies, folder):
+    """Score a method that answers for the test set after labels chosen by a seed."""
+    scores = []
+    for seed in range(TRAINED_SEEDS if name in TRAINED else SEEDS):
+        kept = folder / f"answers-{LABELS}" / f"{name}-{seed}.npy"
+        if not kept.is_file():
+            kept.parent.mkdir(exist_ok=True)
+            np.save(kept, answer(seed))
+        scores.append(_galaxies.score(np.load(kept), galaxies.test.classes, galaxies.tree))
+    row = {"method": name, **_galaxies.cells(scores)}
+    print(*row.values(), file=sys.stderr, flush=True)
+    return row
+
+
+def _cheap_methods(galaxies):
+    named = {
         "PCA + random forest": (_pixels, _forest, False),
         "shape and HOG + SVM": (shape_and_hog, _machine, False),
         "shape and HOG + SVM, mirror images too": (shape_and_hog, _machine, True),
     }
-    for name, (measure, make, mirrored) in cheap.items():
-        there = _measured(galaxies, measure, mirrored=mirrored)
-        for weights, said in ((None, name), ("balanced", f"{name}, class weights")):
-            yield said, [_cheap(galaxies, there, make(weights), seed) for seed in range(SEEDS)]
-    encoder = _pretrained(galaxies, folder)
-    for weights, said in ((None, ""), ("balanced", ", class weights")):
-        name = f"ours, encoder frozen: linear on its features and shapes{said}"
-        yield name, list(_frozen(galaxies, folder, encoder, weights))
-    for name, config in TRAINED.items():
-        start = encoder if config.pretrain_steps else None
-        kept = [folder / f"{name}-{LABELS}-{seed}" for seed in range(TRAINED_SEEDS)]
-        yield (
-            name,
-            [_trained(galaxies, each, config, start, seed) for seed, each in enumerate(kept)],
+    methods = {}
+    for name, (measure, make, mirrored) in named.items():
+        there = cache(partial(_measured, galaxies, measure, mirrored=mirrored))
+        methods[name] = partial(_cheap, galaxies, there, partial(make, None))
+        methods[f"{name}, class weights"] = partial(
+            _cheap, galaxies, there, partial(make, "balanced")
         )
+    return methods
+
+
+def _our_methods(galaxies, folder, encoder):
+    frozen = "ours, encoder frozen: linear on its features and shapes"
+    return {
+        frozen: partial(_frozen, galaxies, folder, encoder, None),
+        f"{frozen}, class weights": partial(_frozen, galaxies, folder, encoder, "balanced"),
+        **{name: partial(_trained, galaxies, folder, encoder, name) for name in TRAINED},
+    }
 
 
 def _pixels(images):
@@ -105,13 +113,13 @@ def _measured(galaxies, measure, *, mirrored):
     return sides, measure(np.array(galaxies.test.cache.images))
 
 
-def _cheap(galaxies, measured, machine, seed):
-    sides, test = measured
+def _cheap(galaxies, measured, make, seed):
+    sides, test = measured()
     labelled, _ = galaxies.few(seed, LABELS)
     told = galaxies.pool.classes[labelled]
     classes = [told, galaxies.mirror[told]][: len(sides)]
     taught = np.concatenate([side[labelled] for side in sides])
-    return machine.fit(taught, np.concatenate(classes)).predict(test)
+    return make().fit(taught, np.concatenate(classes)).predict(test)
 
 
 def _pretrained(galaxies, folder):
@@ -120,80 +128,73 @@ def _pretrained(galaxies, folder):
     return pretrain(galaxies.pool.cache, OURS, directory=folder / "pretrained", seed=0)
 
 
-def _frozen(galaxies, folder, encoder, weights):
+def _frozen(galaxies, folder, encoder, weights, seed):
     """Answers of a logistic regression on the encoder's features and the shape features."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     pool, test = _embedded(galaxies, folder, encoder)
     classes, mirror = galaxies.pool.classes, galaxies.mirror
-    for seed in range(SEEDS):
-        labelled, _ = galaxies.few(seed, LABELS)
-        taught = np.concatenate([pool[labelled, 0], pool[labelled, 1]])
-        told = np.concatenate([classes[labelled], mirror[classes[labelled]]])
-        scaler = StandardScaler().fit(taught)
-        model = LogisticRegression(C=0.01, max_iter=400, class_weight=weights)
-        model.fit(scaler.transform(taught), told)
-        said = np.zeros((2, len(test), len(mirror)))
-        for side in range(2):
-            said[side][:, model.classes_] = model.predict_proba(scaler.transform(test[:, side]))
-        yield (said[0] + said[1][:, mirror]).argmax(axis=1)
+    labelled, _ = galaxies.few(seed, LABELS)
+    taught = np.concatenate([pool[labelled, 0], pool[labelled, 1]])
+    told = np.concatenate([classes[labelled], mirror[classes[labelled]]])
+    scaler = StandardScaler().fit(taught)
+    model = LogisticRegression(C=STRENGTH, max_iter=400, class_weight=weights)
+    model.fit(scaler.transform(taught), told)
+    said = np.zeros((2, len(test), len(mirror)))
+    for side in range(2):
+        said[side][:, model.classes_] = model.predict_proba(scaler.transform(test[:, side]))
+    return (said[0] + said[1][:, mirror]).argmax(axis=1)
 
 
 def _embedded(galaxies, folder, encoder):
     """Return features (n, 2, D) of the pool and the test set: each galaxy, and mirrored."""
-    import torch
-
     from mlcore.cnn.dataset import to_tensor
     from mlcore.cnn.encoder import encoder_of
     from mlcore.cnn.model import load_weights
     from mlcore.cnn.network import TreeNetwork
 
-    kept = [folder / f"features-{part}-{PRETRAIN_STEPS}.npy" for part in ("pool", "test")]
+    kept = [folder / f"features-{part}.npy" for part in ("pool", "test")]
     if not all(path.is_file() for path in kept):
         network = TreeNetwork(encoder_of(OURS)[0], galaxies.tree, OURS).eval()
         load_weights(network.encoder, encoder)
         network.shapes.fit(to_tensor(np.array(galaxies.pool.cache.images)).split(256))
         for path, part in zip(kept, (galaxies.pool, galaxies.test), strict=True):
-            found = []
-            with torch.inference_mode():
-                for start in range(0, len(part.classes), 256):
-                    images = to_tensor(np.array(part.cache.images[start : start + 256]))
-                    found.append(
-                        torch.stack(
-                            [_over_turns(network, each) for each in (images, images.flip(3))], 1
-                        )
-                    )
-            np.save(path, torch.cat(found).numpy())
+            starts = range(0, len(part.classes), 256)
+            images = (np.array(part.cache.images[start : start + 256]) for start in starts)
+            np.save(path, np.concatenate([_seen(network, to_tensor(each)) for each in images]))
     return tuple(np.load(path) for path in kept)
 
 
-def _over_turns(network, images):
+def _seen(network, images):
+    """Return features (n, 2, D) of each galaxy and its mirror image, over quarter turns."""
     import torch
 
-    return sum(network.features(torch.rot90(images, turn, (2, 3))) for turn in range(4)) / 4
+    with torch.inference_mode():
+        sides = [
+            sum(network.features(torch.rot90(side, turn, (2, 3))) for turn in range(4)) / 4
+            for side in (images, images.flip(3))
+        ]
+    return torch.stack(sides, dim=1).numpy()
 
 
-def _trained(galaxies, kept, config, start, seed):
+def _trained(galaxies, folder, encoder, name, seed):
     """Answers of a network trained on the votes, through `mlcore.cnn.train.train`."""
     from mlcore.cnn.predict import predict
     from mlcore.cnn.train import train
 
-    if not (kept / "answers.npy").is_file():
-        labelled, _ = galaxies.few(seed, LABELS)
-        votes = VOTES * np.eye(len(galaxies.mirror))[galaxies.pool.classes[labelled]]
-        cache = galaxies.pool.cache
-        model = train(
-            cache,
-            labelled,
-            votes,
-            galaxies.tree,
-            config,
-            directory=kept,
-            seed=seed,
-            start_from=start,
-        )
-        test = galaxies.test.cache
-        found = predict(model, test, np.arange(len(test))).concentrations
-        np.save(kept / "answers.npy", found)
-    return np.load(kept / "answers.npy").argmax(axis=1)
+    config = TRAINED[name]
+    labelled, _ = galaxies.few(seed, LABELS)
+    votes = VOTES * np.eye(len(galaxies.mirror))[galaxies.pool.classes[labelled]]
+    model = train(
+        galaxies.pool.cache,
+        labelled,
+        votes,
+        galaxies.tree,
+        config,
+        directory=folder / f"{name}-{LABELS}-{seed}",
+        seed=seed,
+        start_from=encoder if config.pretrain_steps else None,
+    )
+    test = galaxies.test.cache
+    return predict(model, test, np.arange(len(test))).concentrations.argmax(axis=1)
