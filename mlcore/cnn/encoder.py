@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import timm
 import torch
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlcore.train_config import TrainConfig
 
 _HUB_PREFIX: Final = "hf_hub:"
-_CONNECT_SECONDS: Final = 3.0
+_ANSWER_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -157,12 +157,16 @@ def _offline_unless_reachable() -> Iterator[None]:
 
 
 def _hub_answers() -> bool:
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
-        return True
-    address = urlsplit(hub.ENDPOINT)
-    port = address.port or (80 if address.scheme == "http" else 443)
+    """Say whether the hub, or the proxy before it, answers at all, and soon.
+
+    That something accepts the connection is not enough: a hub that then says nothing
+    would hold the client for minutes.
+    """
+    asked = Request(hub.ENDPOINT, method="HEAD")  # noqa: S310 - the client's own address
     try:
-        with socket.create_connection((address.hostname or "", port), _CONNECT_SECONDS):
+        with urlopen(asked, timeout=_ANSWER_SECONDS):  # noqa: S310
             return True
-    except OSError:
+    except HTTPError:
+        return True
+    except (OSError, HTTPException, ValueError):
         return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -167,6 +169,24 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
         module.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise ArtefactError(f"{path} must hold this network's weights: {error}") from error
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of unfinished work in one step; OSError where there is no room."""
+    content = BytesIO()
+    # Straight to a full disk, torch would say that its archive is broken.
+    torch.save(dict(state), content)
+    with replacing(path) as partial:
+        partial.write_bytes(content.getbuffer())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the state of unfinished work; nothing where it is damaged: begin again then."""
+    try:
+        saved = torch.load(path, weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
+        return {}
+    return saved if isinstance(saved, dict) else {}
 
 
 def _state(module: torch.nn.Module) -> dict[str, torch.Tensor]:

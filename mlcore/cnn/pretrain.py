@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,18 @@ from torch import nn
 
 from mlcore.cnn.dataset import to_tensor
 from mlcore.cnn.encoder import encoder_of
-from mlcore.cnn.model import file_sha256, load_weights, save_weights
+from mlcore.cnn.model import (
+    file_sha256,
+    load_weights,
+    read_checkpoint,
+    save_weights,
+    write_checkpoint,
+)
 from mlcore.cnn.objectives import Objective, make_objective
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
-from mlcore.files import read_json, replacing, write_json
+from mlcore.files import read_json, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
@@ -116,15 +121,6 @@ def _sha256_or_none(path: Path) -> str | None:
     return file_sha256(path) if path.is_file() else None
 
 
-def _loaded(path: Path) -> dict[str, Any]:
-    """Return a checkpoint; nothing where it is damaged, so that the work begins again."""
-    try:
-        saved = torch.load(path, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
-        return {}
-    return saved if isinstance(saved, dict) else {}
-
-
 @dataclass
 class _Learner:
     """Encoder, objective, optimiser and schedule, with the step they have come to."""
@@ -169,7 +165,7 @@ class _Learner:
     def resume(self, path: Path, key: str) -> None:
         if not path.is_file():
             return
-        saved = _loaded(path)
+        saved = read_checkpoint(path)
         if saved.get("key") == key:
             for name, part in self._parts().items():
                 part.load_state_dict(saved[name])
@@ -177,8 +173,7 @@ class _Learner:
 
     def _checkpoint(self, path: Path, key: str) -> None:
         states = {name: part.state_dict() for name, part in self._parts().items()}
-        with replacing(path) as partial:
-            torch.save({"key": key, "step": self.step, **states}, partial)
+        write_checkpoint(path, {"key": key, "step": self.step, **states})
 
     def run(
         self,

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches, to_tensor
 from mlcore.cnn.encoder import EncoderOrigin, encoder_of
-from mlcore.cnn.model import CnnModel, file_sha256, load_weights
+from mlcore.cnn.model import CnnModel, file_sha256, load_weights, read_checkpoint
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.operators import lightning_precision
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
@@ -178,6 +178,13 @@ class _Task:
             return False
         return self._is_ours()
 
+    def whole_checkpoint(self) -> Path | None:
+        """Return where to go on; None, and no checkpoint is left, where one is damaged."""
+        if not all(read_checkpoint(path) for path in self.checkpoints.glob("*.ckpt")):
+            shutil.rmtree(self.checkpoints)
+        last = self.checkpoints / "last.ckpt"
+        return last if last.is_file() else None
+
     def discard_other_work(self) -> None:
         if not self._is_ours():
             shutil.rmtree(self.checkpoints, ignore_errors=True)
@@ -226,12 +233,11 @@ def _fit(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | 
     batches = TrainingBatches(training, task.config, task.seed)
     watch = _Watch(task, batches, on_progress, should_stop)
     trainer = _trainer(task, watch, validates=validation is not None)
-    last = task.checkpoints / "last.ckpt"
     trainer.fit(
         network,
         batches,
         PlainBatches(validation, task.config) if validation else None,
-        ckpt_path=last if last.is_file() else None,
+        ckpt_path=task.whole_checkpoint(),
         weights_only=True,
     )
     _take_best(network, trainer)

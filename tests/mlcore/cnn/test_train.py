@@ -87,6 +87,18 @@ def test_goes_on_after_a_stop_as_if_there_had_been_none(run, stop_after):
     assert resumed.history == whole.history
 
 
+@pytest.mark.parametrize("content", [b"", b"cut short"])
+def test_a_damaged_checkpoint_is_begun_again(run, stop_after, tmp_path, content):
+    whole = run("whole")
+    with pytest.raises(CancelledError):
+        run("cut", should_stop=stop_after(19))
+    (tmp_path / "cut" / "checkpoints" / "last.ckpt").write_bytes(content)
+    said = []
+    resumed = run("cut", on_progress=lambda *each: said.append(each))
+    assert len(said) == 3
+    assert same(whole, resumed)
+
+
 def test_a_finished_training_is_not_repeated(run):
     said = []
     run("a")
