@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlcore.cnn.encoder import make_encoder
+from mlcore.cnn.encoder import encoder_of
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
 from mlcore.cnn.pretrain import pretrain
@@ -53,7 +53,7 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         should_stop=files.should_stop,
     )
     origin = asdict(model.origin)
-    asked_for = asdict(make_encoder(config.encoder)[1])
+    asked_for = asdict(encoder_of(config)[1])
     if start_from is not None:
         origin["reason"] = f"{origin['reason']}; {asked_for['reason']}"
     return {
@@ -97,7 +97,7 @@ def pretrained(
     It is made once, and kept between the rounds of a survey that stays the same.
     """
     config = files.plan.config.train
-    if config.pretrain_steps == 0 or make_encoder(config.encoder)[1].source == "hub":
+    if config.pretrain_steps == 0 or encoder_of(config)[1].source == "hub":
         return None
     return pretrain(
         cache,

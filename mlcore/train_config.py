@@ -17,7 +17,14 @@ _AT_LEAST_ONE = (
     "steps_per_epoch",
     "patience",
     "predict_batch_size",
+    "ensemble",
 )
+_CHOICES = {
+    "average_views": (1, 4, 8),
+    "training_mode": ("full", "head_only"),
+    "precision": ("auto", "32", "bf16"),
+    "pretrain_objective": ("shapes", "contrastive", "decorrelated", "masked", "reconstruction"),
+}
 _POSITIVE = ("learning_rate", "pretrain_learning_rate", "pretrain_temperature")
 _NOT_NEGATIVE = ("weight_decay", "zoom", "shift", "brightness", "pretrain_steps")
 _FRACTIONS = ("class_balance", "head_dropout")
@@ -36,6 +43,19 @@ class TrainConfig:
     image_size, crop_fraction
         Side in pixels, and the central part of the original's side: what the image cache
         must have been built with.
+    bands
+        Which colour planes the network sees and in which order: letters of ``rgb``, each
+        at most once.
+    shape_features
+        Let the head see shape features that need no training beside the encoder's; see
+        `mlcore.cnn.shapes`.
+    ensemble
+        Networks trained from seeds of their own, whose answers are mixed: the more they
+        differ about a galaxy, the less sure they are together. Costs as many times the
+        training and prediction.
+    precision
+        ``auto`` computes in half precision where a graphics card is fast at it; ``32``
+        never, ``bf16`` always.
     batch_size
         Galaxies per step, at least 2 (batch normalisation needs two).
     epochs, steps_per_epoch
@@ -63,14 +83,20 @@ class TrainConfig:
         Views that predictions are averaged over: 1, 4 (quarter turns) or 8 (and flips).
     predict_batch_size
         Galaxies per step of prediction.
-    pretrain_steps, pretrain_batch_size, pretrain_learning_rate, pretrain_temperature
-        Contrastive pretraining on unlabelled images; see `mlcore.cnn.pretrain`. With 0
-        steps an encoder without published weights starts from random ones.
+    pretrain_objective, pretrain_steps, pretrain_batch_size, pretrain_learning_rate
+        Pretraining on unlabelled images; see `mlcore.cnn.pretrain`. With 0 steps an encoder
+        without published weights starts from random ones.
+    pretrain_temperature
+        Of the contrastive objective.
     """
 
     encoder: str = "resnet10t"
     image_size: int = 64
     crop_fraction: float = 0.625
+    bands: str = "rgb"
+    shape_features: bool = True
+    ensemble: int = 1
+    precision: Literal["auto", "32", "bf16"] = "auto"
     batch_size: int = 64
     epochs: int = 15
     steps_per_epoch: int = 40
@@ -88,6 +114,9 @@ class TrainConfig:
     brightness: float = 0.1
     average_views: Literal[1, 4, 8] = 8
     predict_batch_size: int = 256
+    pretrain_objective: Literal[
+        "shapes", "contrastive", "decorrelated", "masked", "reconstruction"
+    ] = "shapes"
     pretrain_steps: int = 350
     pretrain_batch_size: int = 128
     pretrain_learning_rate: float = 2e-3
@@ -120,9 +149,12 @@ class TrainConfig:
         self._require("pretrain_batch_size", self.pretrain_batch_size >= 2, "at least 2")
         self._require("layer_decay", 0 < self.layer_decay <= 1, "in (0, 1]")
         self._require("validation_fraction", 0 <= self.validation_fraction <= 0.5, "in [0, 0.5]")
-        self._require("average_views", self.average_views in {1, 4, 8}, "1, 4 or 8")
-        modes = {"full", "head_only"}
-        self._require("training_mode", self.training_mode in modes, "'full' or 'head_only'")
+        planes = set(self.bands) <= set("rgb") and len(set(self.bands)) == len(self.bands)
+        self._require("bands", bool(self.bands) and planes, "letters of 'rgb', each once")
+        for name, choices in _CHOICES.items():
+            *first, last = map(repr, choices)
+            rule = f"{', '.join(first)} or {last}"
+            self._require(name, getattr(self, name) in choices, rule)
 
     def _require(self, name: str, holds: bool, rule: str) -> None:
         if not holds:

@@ -27,12 +27,24 @@ if TYPE_CHECKING:
 # Near the mean and spread of a survey's pixels, which are mostly dark sky.
 _MEAN: Final = 0.1
 _SPREAD: Final = 0.15
+#: What empty sky is, standardised.
+SKY: Final = -_MEAN / _SPREAD
 
 
-def to_tensor(images: NDArray[np.uint8]) -> torch.Tensor:
-    """Return images of shape (n, size, size, 3) as standardised float32 (n, 3, size, size)."""
+def to_tensor(images: NDArray[np.uint8], bands: str = "rgb") -> torch.Tensor:
+    """Return images (n, size, size, 3) as standardised float32 (n, channels, size, size).
+
+    `bands` names the planes that are taken, in order; see `TrainConfig`.
+    """
+    if bands != "rgb":
+        images = images[..., ["rgb".index(band) for band in bands]]
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     return pixels.float().div_(255.0).sub_(_MEAN).div_(_SPREAD)
+
+
+def to_pixels(tensor: torch.Tensor) -> torch.Tensor:
+    """Return standardised images as they were, 1 for full brightness."""
+    return tensor * _SPREAD + _MEAN
 
 
 def augment(
@@ -43,7 +55,7 @@ def augment(
     Parameters
     ----------
     images
-        Standardised, shape (n, 3, size, size).
+        Standardised, shape (n, channels, size, size).
     config
         Gives `zoom`, `shift` and `brightness`.
     generator
@@ -183,7 +195,10 @@ class TrainingBatches:
         chosen = torch.multinomial(self._weights, size, replacement=True, generator=generator)
         images = self._galaxies.cache.images[self._galaxies.rows[chosen.numpy()]]
         changed, flipped = augment(
-            to_tensor(images), self._config, generator, mirror=self._config.mirror
+            to_tensor(images, self._config.bands),
+            self._config,
+            generator,
+            mirror=self._config.mirror,
         )
         counts = self._counts[chosen]
         counts = torch.where(flipped[:, None], counts[:, self._mirror], counts)
@@ -197,12 +212,14 @@ class PlainBatches:
     ----------
     galaxies
         What to go through.
-    batch_size
-        Galaxies per batch; the last may have fewer.
+    config
+        Gives `predict_batch_size`, the galaxies per batch (the last may have fewer), and
+        `bands`.
     """
 
-    def __init__(self, galaxies: LabelledGalaxies, batch_size: int) -> None:
-        self._galaxies, self._batch_size = galaxies, batch_size
+    def __init__(self, galaxies: LabelledGalaxies, config: TrainConfig) -> None:
+        self._galaxies, self._bands = galaxies, config.bands
+        self._batch_size = config.predict_batch_size
 
     def __len__(self) -> int:
         return math.ceil(len(self._galaxies.rows) / self._batch_size)
@@ -211,6 +228,6 @@ class PlainBatches:
         galaxies = self._galaxies
         for start in range(0, len(galaxies.rows), self._batch_size):
             part = slice(start, start + self._batch_size)
-            images = to_tensor(galaxies.cache.images[galaxies.rows[part]])
+            images = to_tensor(galaxies.cache.images[galaxies.rows[part]], self._bands)
             counts = torch.from_numpy(np.asarray(galaxies.counts[part], dtype=np.float32))
             yield galaxies.batch(images.contiguous(memory_format=torch.channels_last), counts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import timm
+import torch
 from huggingface_hub import constants as hub
 
 from mlcore.errors import InvalidInputError
@@ -17,10 +18,10 @@ from mlcore.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import torch
+    from mlcore.train_config import TrainConfig
 
 _HUB_PREFIX: Final = "hf_hub:"
-_CONNECT_SECONDS: Final = 3.0
+_ANSWER_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,29 @@ class EncoderOrigin:
     reason: str
 
 
-def make_encoder(name: str, *, channels: int = 3) -> tuple[torch.nn.Module, EncoderOrigin]:
+def encoder_of(config: TrainConfig) -> tuple[torch.nn.Module, EncoderOrigin]:
+    """Return the encoder that the settings name, for their bands and image size.
+
+    Raises
+    ------
+    InvalidInputError
+        For what `make_encoder` refuses, or images that are too small for the architecture.
+    """
+    planes, size = len(config.bands), config.image_size
+    encoder, origin = make_encoder(config.encoder, channels=planes, size=size)
+    try:
+        with torch.inference_mode():
+            encoder.eval()(torch.zeros(1, planes, size, size))
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInputError(
+            f"image_size must be large enough for {config.encoder}, is {size}: {error}"
+        ) from error
+    return encoder.train(), origin
+
+
+def make_encoder(
+    name: str, *, channels: int = 3, size: int | None = None
+) -> tuple[torch.nn.Module, EncoderOrigin]:
     """Return an encoder that turns (n, channels, h, w) into (n, D) features, and its origin.
 
     Parameters
@@ -55,6 +78,9 @@ def make_encoder(name: str, *, channels: int = 3) -> tuple[torch.nn.Module, Enco
         random weights, and the origin says so.
     channels
         Planes of the images, at least 1.
+    size
+        Side of the images. Vision transformers are built for one size; None takes the
+        architecture's own.
 
     Raises
     ------
@@ -65,8 +91,8 @@ def make_encoder(name: str, *, channels: int = 3) -> tuple[torch.nn.Module, Enco
         raise InvalidInputError(f"channels must be at least 1, is {channels}")
     if not name.startswith(_HUB_PREFIX):
         origin = EncoderOrigin(name, "scratch", "random weights, as the name asks")
-        return _from_scratch(name, name, channels), origin
-    return _from_hub(name, channels)
+        return _from_scratch(name, name, channels, size), origin
+    return _from_hub(name, channels, size)
 
 
 def architecture_of(name: str) -> str:
@@ -77,11 +103,19 @@ def architecture_of(name: str) -> str:
     return last.removeprefix("zoobot-encoder-").removeprefix("greyscale-")
 
 
-def _from_scratch(name: str, architecture: str, channels: int) -> torch.nn.Module:
+def _from_scratch(name: str, architecture: str, channels: int, size: int | None) -> torch.nn.Module:
     if not timm.is_model(architecture):
         raise InvalidInputError(f"encoder must be an architecture that timm knows, is {name!r}")
-    model = timm.create_model(architecture, pretrained=False, num_classes=0, in_chans=channels)
+    model = timm.create_model(
+        architecture, num_classes=0, in_chans=channels, **_sized(architecture, size)
+    )
     return _with_true_width(model)
+
+
+def _sized(architecture: str, size: int | None) -> dict[str, Any]:
+    """Return the argument that fixes the image size of an architecture that has one."""
+    settings = timm.get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
+    return {"img_size": size} if size and settings and settings.fixed_input_size else {}
 
 
 def _with_true_width(model: Any) -> torch.nn.Module:
@@ -92,14 +126,17 @@ def _with_true_width(model: Any) -> torch.nn.Module:
     return encoder
 
 
-def _from_hub(name: str, channels: int) -> tuple[torch.nn.Module, EncoderOrigin]:
+def _from_hub(name: str, channels: int, size: int | None) -> tuple[torch.nn.Module, EncoderOrigin]:
+    sized = _sized(architecture_of(name), size)
     try:
         with _offline_unless_reachable():
-            model = timm.create_model(name, pretrained=True, num_classes=0, in_chans=channels)
+            model = timm.create_model(
+                name, pretrained=True, num_classes=0, in_chans=channels, **sized
+            )
     # The hub's client raises a score of unrelated types, all of which mean "no weights".
     except Exception as error:  # noqa: BLE001
         reason = f"the hub gave no weights ({type(error).__name__}): trained from scratch instead"
-        encoder = _from_scratch(name, architecture_of(name), channels)
+        encoder = _from_scratch(name, architecture_of(name), channels, size)
         return encoder, EncoderOrigin(name, "scratch", reason)
     origin = EncoderOrigin(name, "hub", "published weights from the hub or its cache")
     return _with_true_width(model), origin
@@ -120,12 +157,16 @@ def _offline_unless_reachable() -> Iterator[None]:
 
 
 def _hub_answers() -> bool:
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
-        return True
-    address = urlsplit(hub.ENDPOINT)
-    port = address.port or (80 if address.scheme == "http" else 443)
+    """Say whether the hub, or the proxy before it, answers at all, and soon.
+
+    That something accepts the connection is not enough: a hub that then says nothing
+    would hold the client for minutes.
+    """
+    asked = Request(hub.ENDPOINT, method="HEAD")  # noqa: S310 - the client's own address
     try:
-        with socket.create_connection((address.hostname or "", port), _CONNECT_SECONDS):
+        with urlopen(asked, timeout=_ANSWER_SECONDS):  # noqa: S310
             return True
-    except OSError:
+    except HTTPError:
+        return True
+    except (OSError, HTTPException, ValueError):
         return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+import pickle
+from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -12,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from mlcore.calibration import IDENTITY, Calibration
 from mlcore.cnn.config import TrainConfig
-from mlcore.cnn.encoder import EncoderOrigin, architecture_of, make_encoder
+from mlcore.cnn.encoder import EncoderOrigin, architecture_of, encoder_of
 from mlcore.cnn.network import TreeNetwork
 from mlcore.errors import ArtefactError, InvalidInputError
 from mlcore.files import read_json, replacing, write_json
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
 
 _FORMAT = 1
-_WEIGHTS = "weights.safetensors"
 _DESCRIPTION = "model.json"
+# What was so before these settings were there to say it.
+_BEFORE = {"shape_features": False}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class CnnModel:
         without a validation split.
     calibration
         What its concentrations are scaled by; nothing where it was never fitted.
+    others
+        The further networks of an ensemble.
     """
 
     network: TreeNetwork
@@ -53,19 +58,29 @@ class CnnModel:
     origin: EncoderOrigin
     history: Sequence[Mapping[str, float | int | None]] = field(default_factory=tuple)
     calibration: Calibration = IDENTITY
+    others: tuple[TreeNetwork, ...] = ()
+
+    @property
+    def networks(self) -> tuple[TreeNetwork, ...]:
+        """Every network of the ensemble, the first first."""
+        return (self.network, *self.others)
 
     def save(self, directory: Path) -> None:
-        """Write ``weights.safetensors``, then ``model.json``, which says it is whole."""
+        """Write the weights of each network, then ``model.json``, which says it is whole."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / _DESCRIPTION).unlink(missing_ok=True)
-        save_weights(self.network, directory / _WEIGHTS)
+        for number, network in enumerate(self.networks):
+            save_weights(network, directory / _weights(number))
         self.save_description(directory)
 
     def save_description(self, directory: Path) -> None:
         """Write ``model.json`` beside the weights that are there, in one step."""
         description = {
             "format": _FORMAT,
-            "weights_sha256": file_sha256(directory / _WEIGHTS),
+            "weights_sha256": file_sha256(directory / _weights(0)),
+            "others_sha256": [
+                file_sha256(directory / _weights(1 + number)) for number in range(len(self.others))
+            ],
             "tree": self.tree.to_dict(),
             "config": self.config.to_dict(),
             "origin": asdict(self.origin),
@@ -87,31 +102,41 @@ class CnnModel:
         _check(description, directory)
         try:
             tree = DecisionTree.from_dict(description["tree"])
-            config = TrainConfig.from_dict(description["config"])
+            config = TrainConfig.from_dict({**_BEFORE, **description["config"]})
             origin = EncoderOrigin(**description["origin"])
             calibration = Calibration.from_dict(description.get("calibration", {}))
             calibration.factors(tree)
-            network = _blank_network(tree, config)
+            networks = [_blank_network(tree, config) for _ in range(config.ensemble)]
         except (KeyError, TypeError, InvalidInputError) as error:
             raise ArtefactError(f"{directory} must hold a model, is damaged: {error}") from error
-        load_weights(network, directory / _WEIGHTS)
-        network.eval()
+        for number, network in enumerate(networks):
+            load_weights(network, directory / _weights(number))
+            network.eval()
         history = tuple(description.get("history", ()))
-        return cls(network, tree, config, origin, history, calibration)
+        first, *others = networks
+        return cls(first, tree, config, origin, history, calibration, tuple(others))
 
 
 def _blank_network(tree: DecisionTree, config: TrainConfig) -> TreeNetwork:
     # Its random weights are overwritten; the caller's random numbers must not notice.
     with torch.random.fork_rng(devices=[]):
-        return TreeNetwork(make_encoder(architecture_of(config.encoder))[0], tree, config)
+        blank = replace(config, encoder=architecture_of(config.encoder))
+        return TreeNetwork(encoder_of(blank)[0], tree, config)
 
 
 def _check(description: Mapping[str, Any], directory: Path) -> None:
     if description.get("format") != _FORMAT:
         found = description.get("format")
         raise ArtefactError(f"{directory} must hold a model of format {_FORMAT}, has {found!r}")
-    if file_sha256(directory / _WEIGHTS) != description.get("weights_sha256"):
-        raise ArtefactError(f"{directory / _WEIGHTS} must have the recorded sha256, has another")
+    recorded = [description.get("weights_sha256"), *description.get("others_sha256", [])]
+    for number, sha256 in enumerate(recorded):
+        path = directory / _weights(number)
+        if file_sha256(path) != sha256:
+            raise ArtefactError(f"{path} must have the recorded sha256, has another")
+
+
+def _weights(number: int) -> str:
+    return f"weights-{number}.safetensors" if number else "weights.safetensors"
 
 
 def file_sha256(path: Path) -> str:
@@ -144,6 +169,24 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
         module.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise ArtefactError(f"{path} must hold this network's weights: {error}") from error
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of unfinished work in one step; OSError where there is no room."""
+    content = BytesIO()
+    # Straight to a full disk, torch would say that its archive is broken.
+    torch.save(dict(state), content)
+    with replacing(path) as partial:
+        partial.write_bytes(content.getbuffer())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the state of unfinished work; nothing where it is damaged: begin again then."""
+    try:
+        saved = torch.load(path, weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
+        return {}
+    return saved if isinstance(saved, dict) else {}
 
 
 def _state(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mlcore.cnn.dataset import dihedral_views, to_tensor
+from mlcore.cnn.mixture import mixed_concentrations
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache, check_rows
 from mlcore.errors import InvalidInputError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlcore.cnn.model import CnnModel
+    from mlcore.cnn.network import TreeNetwork
     from mlcore.images import ImageCache
 
 _STAGE = "predict"
@@ -32,7 +34,7 @@ class Predictions:
     concentrations
         Dirichlet concentrations, float32, shape (n, A), positive.
     representations
-        The encoder's features, float32, shape (n, D).
+        What the first network's head sees, float32, shape (n, D).
     """
 
     concentrations: NDArray[np.float32]
@@ -52,8 +54,8 @@ def predict(
 
     Each galaxy is seen in `model.config.average_views` ways; of a flipped view the
     answers change columns by `tree.mirror`. The averages are geometric for
-    concentrations, which are then scaled by the model's calibration, and arithmetic for
-    representations.
+    concentrations, which are then mixed over the networks of an ensemble and scaled by the
+    model's calibration, and arithmetic for representations.
 
     Parameters
     ----------
@@ -73,6 +75,7 @@ def predict(
     """
     check_cache(cache, model.config)
     rows = check_rows(rows, cache)
+    bands = model.config.bands
     size = model.config.predict_batch_size if batch_size is None else batch_size
     if size < 1:
         raise InvalidInputError(f"batch_size must be at least 1, is {size}")
@@ -83,7 +86,7 @@ def predict(
     for start in range(0, len(rows), size):
         stop_if_asked(should_stop, _STAGE)
         part = slice(start, start + size)
-        answers, features = _predict_batch(model, to_tensor(cache.images[rows[part]]))
+        answers, features = _predict_batch(model, to_tensor(cache.images[rows[part]], bands))
         found.concentrations[part] = model.calibration.apply(answers, model.tree)
         found.representations[part] = features
         done = min(start + size, len(rows))
@@ -95,12 +98,22 @@ def predict(
 def _predict_batch(
     model: CnnModel, images: torch.Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    found = [_seen_by(network, model, images) for network in model.networks]
+    if len(found) == 1:
+        return found[0]
+    answers = np.stack([concentrations for concentrations, _ in found])
+    return mixed_concentrations(answers, model.tree.question_slices.values()), found[0][1]
+
+
+def _seen_by(
+    network: TreeNetwork, model: CnnModel, images: torch.Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     device = best_device()
-    network, views = model.network.eval().to(device), model.config.average_views
+    network.eval().to(device)
     mirror = torch.from_numpy(np.array(model.tree.mirror)).to(device)
     answers, features = [], []
-    for view, flipped in dihedral_views(images.to(device), views):
-        representation = network.encoder(view)
+    for view, flipped in dihedral_views(images.to(device), model.config.average_views):
+        representation = network.features(view)
         answer = network.head(representation)
         answers.append(answer[:, mirror] if flipped else answer)
         features.append(representation)

@@ -1,9 +1,7 @@
 """Self-supervised pretraining on the survey's own unlabelled images.
 
-Contrastive learning (SimCLR; Chen et al. 2020, arXiv:2002.05709): two random views of a
-galaxy must be closer than views of any two galaxies. Half the galaxies are flipped, but
-both views of one alike: an encoder taught that a galaxy equals its mirror image could
-never say which way a spiral winds.
+What is learned from them is the affair of `mlcore.cnn.objectives`; this is how: in steps
+that go on after a kill. Half the galaxies of a step are flipped, all views of one alike.
 """
 
 from __future__ import annotations
@@ -15,33 +13,35 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from mlcore.cnn.config import TrainConfig
-from mlcore.cnn.dataset import augment, to_tensor
-from mlcore.cnn.encoder import make_encoder
-from mlcore.cnn.model import file_sha256, load_weights, save_weights
+from mlcore.cnn.dataset import to_tensor
+from mlcore.cnn.encoder import encoder_of
+from mlcore.cnn.model import (
+    file_sha256,
+    load_weights,
+    read_checkpoint,
+    save_weights,
+    write_checkpoint,
+)
+from mlcore.cnn.objectives import Objective, make_objective
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
-from mlcore.files import read_json, replacing, write_json
+from mlcore.files import read_json, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mlcore.images import ImageCache
+    from mlcore.train_config import TrainConfig
 
 _STAGE = "pretrain"
 _CHECKPOINT_STEPS = 50
-_HIDDEN, _PROJECTED = 512, 128
 _WEIGHT_DECAY = 0.05
 _WARM_UP = 0.1
-_GAIN, _NOISE = 0.3, 0.06
-# Stronger than in training: the views of one galaxy should share its shape and no more.
-_VIEWS = TrainConfig(zoom=0.3, shift=0.08, brightness=0.15)
 # The settings of TrainConfig that an encoder does not depend on start otherwise.
-_OF_ENCODER = ("encoder", "image_size", "crop_fraction", "pretrain")
+_OF_ENCODER = ("encoder", "image_size", "crop_fraction", "bands", "pretrain")
 
 
 def pretrain(
@@ -121,37 +121,15 @@ def _sha256_or_none(path: Path) -> str | None:
     return file_sha256(path) if path.is_file() else None
 
 
-def contrastive_loss(projected: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Return the normalised-temperature cross entropy of SimCLR.
-
-    Parameters
-    ----------
-    projected
-        Shape (2 n, d): row i and row i + n are views of one galaxy; n >= 1.
-    temperature
-        Divides the cosine similarities.
-
-    Returns
-    -------
-    Tensor
-        Scalar, in nats; NaN where a row is.
-    """
-    rows = functional.normalize(projected, dim=1)
-    similarity = rows @ rows.T / temperature
-    itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
-    partner = torch.arange(len(rows), device=rows.device).roll(len(rows) // 2)
-    return functional.cross_entropy(similarity.masked_fill(itself, -1e9), partner)
-
-
 @dataclass
 class _Learner:
-    """Encoder, projection, optimiser and schedule, with the step they have come to."""
+    """Encoder, objective, optimiser and schedule, with the step they have come to."""
 
     cache: ImageCache
     config: TrainConfig
     seed: int
     encoder: nn.Module
-    head: nn.Module
+    objective: Objective
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     step: int = 0
@@ -161,30 +139,25 @@ class _Learner:
         cls, cache: ImageCache, config: TrainConfig, seed: int, start_from: Path | None
     ) -> _Learner:
         # Any, because torch's stubs do not know that a module takes a memory format.
-        encoder: Any = make_encoder(config.encoder)[0]
+        encoder: Any = encoder_of(config)[0]
         if start_from is not None:
             load_weights(encoder, start_from)
         encoder.to(memory_format=torch.channels_last)
-        head = nn.Sequential(
-            nn.Linear(int(encoder.num_features), _HIDDEN),
-            nn.BatchNorm1d(_HIDDEN),
-            nn.ReLU(),
-            nn.Linear(_HIDDEN, _PROJECTED),
-        )
+        objective = make_objective(config, int(encoder.num_features))
         encoder.to(best_device())
-        head.to(best_device())
+        objective.to(best_device())
         rate = config.pretrain_learning_rate
-        parameters = [*encoder.parameters(), *head.parameters()]
+        parameters = [*encoder.parameters(), *objective.parameters()]
         optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=_WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=rate, total_steps=config.pretrain_steps + 1, pct_start=_WARM_UP
         )
-        return cls(cache, config, seed, encoder, head, optimizer, schedule)
+        return cls(cache, config, seed, encoder, objective, optimizer, schedule)
 
     def _parts(self) -> dict[str, Any]:
         return {
             "encoder": self.encoder,
-            "head": self.head,
+            "objective": self.objective,
             "optimizer": self.optimizer,
             "schedule": self.schedule,
         }
@@ -192,16 +165,15 @@ class _Learner:
     def resume(self, path: Path, key: str) -> None:
         if not path.is_file():
             return
-        saved = torch.load(path, weights_only=True)
-        if saved["key"] == key:
+        saved = read_checkpoint(path)
+        if saved.get("key") == key:
             for name, part in self._parts().items():
                 part.load_state_dict(saved[name])
             self.step = saved["step"]
 
     def _checkpoint(self, path: Path, key: str) -> None:
         states = {name: part.state_dict() for name, part in self._parts().items()}
-        with replacing(path) as partial:
-            torch.save({"key": key, "step": self.step, **states}, partial)
+        write_checkpoint(path, {"key": key, "step": self.step, **states})
 
     def run(
         self,
@@ -216,15 +188,12 @@ class _Learner:
             loss = self._learn()
             if self.step % _CHECKPOINT_STEPS == 0:
                 self._checkpoint(path, key)
-            said = f"step {self.step} of {of}: contrastive loss {loss:.3f}"
+            said = f"step {self.step} of {of}: {self.config.pretrain_objective} loss {loss:.3f}"
             report(on_progress, _STAGE, self.step / of, said)
 
     def _learn(self) -> float:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-        images = self._draw(generator)
-        views = torch.cat([self._view(images, generator), self._view(images, generator)])
-        projected = self.head(self.encoder(views.to(best_device())))
-        loss = contrastive_loss(projected, self.config.pretrain_temperature)
+        loss = self.objective.loss(self.encoder, self._draw(generator), generator)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -235,12 +204,6 @@ class _Learner:
     def _draw(self, generator: torch.Generator) -> torch.Tensor:
         size = min(self.config.pretrain_batch_size, len(self.cache))
         rows = torch.randperm(len(self.cache), generator=generator)[:size]
-        images = to_tensor(self.cache.images[rows.numpy()])
+        images = to_tensor(self.cache.images[rows.numpy()], self.config.bands)
         flipped = torch.rand(size, 1, 1, 1, generator=generator) < 0.5
         return torch.where(flipped, images.flip(3), images)
-
-    def _view(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        changed, _ = augment(images, _VIEWS, generator, mirror=False)
-        draws = torch.rand(2, len(images), 1, 1, 1, generator=generator)
-        noise = torch.randn(images.shape, generator=generator) * (draws[1] * _NOISE)
-        return changed * torch.exp((draws[0] * 2 - 1) * _GAIN) + noise

@@ -74,11 +74,54 @@ def ring_features(
 
 def _amplitudes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255.0
-    grid = _circles().expand(len(pixels), -1, -1, -1)
-    around = functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
-    strengths = torch.fft.rfft(around, dim=3).abs()[..., :_MODES] / _ANGLES
-    logs: NDArray[np.float32] = torch.log(strengths + _FLOOR).flatten(1).numpy()
+    logs: NDArray[np.float32] = log_amplitudes(fourier_modes(pixels)).numpy()
     return logs
+
+
+def fourier_modes(pixels: torch.Tensor) -> torch.Tensor:
+    """Return how the brightness goes around each ring, as complex Fourier coefficients.
+
+    Parameters
+    ----------
+    pixels
+        Shape (n, channels, size, size), 1 for full brightness; NaN spreads along its rings.
+
+    Returns
+    -------
+    Tensor
+        Complex, shape (n, channels, 24 rings, 7 modes), the mean brightness first.
+    """
+    grid = _circles().to(pixels).expand(len(pixels), -1, -1, -1)
+    around = functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    modes: torch.Tensor = torch.fft.rfft(around, dim=3)[..., :_MODES] / _ANGLES
+    return modes
+
+
+def log_amplitudes(modes: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of the strengths of `fourier_modes`, shape (n, channels * 168)."""
+    return torch.log(modes.abs() + _FLOOR).flatten(1)
+
+
+def windings(modes: torch.Tensor) -> torch.Tensor:
+    """Return which way each mode turns from a ring to the next, in [-1, 1].
+
+    The sine of the turn, averaged over the channels, and nearly 0 where a mode is weaker
+    than noise. Arms that wind the other way have the other sign: a flip changes every
+    sign, and a turn of the galaxy changes nothing.
+
+    Parameters
+    ----------
+    modes
+        From `fourier_modes`.
+
+    Returns
+    -------
+    Tensor
+        Shape (n, 23 * 6): the mean brightness has no direction.
+    """
+    product = modes[:, :, 1:, 1:] * modes[:, :, :-1, 1:].conj()
+    turns: torch.Tensor = (product.imag / (product.abs() + 4 * _FLOOR**2)).mean(dim=1).flatten(1)
+    return turns
 
 
 def _circles() -> torch.Tensor:

@@ -17,10 +17,11 @@ import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches
-from mlcore.cnn.encoder import EncoderOrigin, make_encoder
-from mlcore.cnn.model import CnnModel, file_sha256, load_weights
+from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches, to_tensor
+from mlcore.cnn.encoder import EncoderOrigin, encoder_of
+from mlcore.cnn.model import CnnModel, file_sha256, load_weights, read_checkpoint
 from mlcore.cnn.network import TreeNetwork
+from mlcore.cnn.operators import lightning_precision
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
@@ -40,6 +41,9 @@ _STAGE = "train"
 _VAL_LOSS = "finetuning/val_loss"
 # Fewer held-out galaxies than this say nothing about when to stop.
 _LEAST_VALIDATION = 10
+_SHAPE_IMAGES = 4096
+# Between the seeds of an ensemble's networks; those of folds are neighbours.
+_SEED_STEP = 7919
 
 
 def train(
@@ -93,11 +97,42 @@ def train(
     task = _Task(galaxies, config, directory, seed, start_from)
     if not task.is_finished():
         task.discard_other_work()
-        with _as_a_guest(), torch.random.fork_rng(devices=[]):
-            model = _fit(task, on_progress, should_stop)
+        model = _learn(task, on_progress, should_stop)
         model.save(directory / "model")
-        shutil.rmtree(task.checkpoints, ignore_errors=True)
+        for left in (task.checkpoints, *task.members):
+            shutil.rmtree(left, ignore_errors=True)
     return CnnModel.load(directory / "model")
+
+
+def _learn(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> CnnModel:
+    if not task.members:
+        with _as_a_guest(), torch.random.fork_rng(devices=[]):
+            return _fit(task, on_progress, should_stop)
+    first, *others = [
+        train(
+            task.galaxies.cache,
+            task.galaxies.rows,
+            task.galaxies.counts,
+            task.galaxies.tree,
+            replace(task.config, ensemble=1),
+            directory=directory,
+            seed=task.seed + number * _SEED_STEP,
+            start_from=task.start_from,
+            on_progress=_of_member(on_progress, number, len(task.members)),
+            should_stop=should_stop,
+        )
+        for number, directory in enumerate(task.members)
+    ]
+    networks = tuple(each.network for each in others)
+    return replace(first, config=task.config, others=networks)
+
+
+def _of_member(on_progress: OnProgress | None, number: int, of: int) -> OnProgress:
+    def scaled(stage: str, fraction: float, message: str) -> None:
+        said = f"network {number + 1} of {of}, {message}"
+        report(on_progress, stage, (number + fraction) / of, said)
+
+    return scaled
 
 
 @dataclass(frozen=True)
@@ -112,6 +147,12 @@ class _Task:
     def checkpoints(self) -> Path:
         return self.directory / "checkpoints"
 
+    @property
+    def members(self) -> tuple[Path, ...]:
+        """Folders of an ensemble's networks; none for a network alone."""
+        of = self.config.ensemble
+        return tuple(self.directory / f"network-{number}" for number in range(of) if of > 1)
+
     def key(self) -> str:
         """Name everything that the result depends on."""
         galaxies = self.galaxies
@@ -120,6 +161,8 @@ class _Task:
         named.append([galaxies.cache.ids[row] for row in galaxies.rows])
         digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode())
         digest.update(np.ascontiguousarray(galaxies.counts, dtype=np.float64).tobytes())
+        # Shape features are fitted to the whole cache.
+        digest.update(json.dumps(galaxies.cache.ids).encode())
         return digest.hexdigest()
 
     def _is_ours(self) -> bool:
@@ -134,6 +177,13 @@ class _Task:
         except ArtefactError:
             return False
         return self._is_ours()
+
+    def whole_checkpoint(self) -> Path | None:
+        """Return where to go on; None, and no checkpoint is left, where one is damaged."""
+        if not all(read_checkpoint(path) for path in self.checkpoints.glob("*.ckpt")):
+            shutil.rmtree(self.checkpoints)
+        last = self.checkpoints / "last.ckpt"
+        return last if last.is_file() else None
 
     def discard_other_work(self) -> None:
         if not self._is_ours():
@@ -183,12 +233,11 @@ def _fit(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | 
     batches = TrainingBatches(training, task.config, task.seed)
     watch = _Watch(task, batches, on_progress, should_stop)
     trainer = _trainer(task, watch, validates=validation is not None)
-    last = task.checkpoints / "last.ckpt"
     trainer.fit(
         network,
         batches,
-        PlainBatches(validation, task.config.predict_batch_size) if validation else None,
-        ckpt_path=last if last.is_file() else None,
+        PlainBatches(validation, task.config) if validation else None,
+        ckpt_path=task.whole_checkpoint(),
         weights_only=True,
     )
     _take_best(network, trainer)
@@ -196,14 +245,26 @@ def _fit(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | 
 
 
 def _start(task: _Task) -> tuple[TreeNetwork, EncoderOrigin]:
-    encoder, origin = make_encoder(task.config.encoder)
+    encoder, origin = encoder_of(task.config)
     if task.start_from is not None:
         load_weights(encoder, task.start_from)
         reason = "self-supervised on the survey's own images"
         origin = replace(origin, source="pretrained-here", reason=reason)
     elif origin.source == "scratch":
         origin = replace(origin, reason=f"{origin.reason}; not pretrained, taught by votes alone")
-    return TreeNetwork(encoder, task.galaxies.tree, task.config), origin
+    network = TreeNetwork(encoder, task.galaxies.tree, task.config)
+    if network.shapes is not None:
+        network.shapes.fit(_unlabelled(task))
+    return network, origin
+
+
+def _unlabelled(task: _Task) -> Iterator[torch.Tensor]:
+    """Yield images from all over the cache, enough of them to know how they vary."""
+    cache = task.galaxies.cache
+    few = min(len(cache), _SHAPE_IMAGES)
+    rows = np.linspace(0, len(cache) - 1, few, dtype=np.intp)
+    for part in np.array_split(rows, -(-few // task.config.predict_batch_size)):
+        yield to_tensor(cache.images[part], task.config.bands)
 
 
 def _split(task: _Task) -> tuple[LabelledGalaxies, LabelledGalaxies | None]:
@@ -242,6 +303,7 @@ def _trainer(task: _Task, watch: _Watch, *, validates: bool) -> lightning.Traine
         logger=False,
         callbacks=callbacks,
         default_root_dir=task.directory,
+        precision=lightning_precision(task.config.precision),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

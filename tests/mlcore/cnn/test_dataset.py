@@ -37,6 +37,12 @@ def test_pixels_become_standardised_planes():
     assert tensor[0, 0, 0, 0] == pytest.approx(-0.1 / 0.15)
 
 
+@pytest.mark.parametrize(("bands", "planes"), [("g", [1]), ("bgr", [2, 1, 0]), ("rb", [0, 2])])
+def test_bands_choose_planes_and_their_order(bands, planes):
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    assert torch.equal(to_tensor(images, bands), to_tensor(images)[:, planes])
+
+
 class TestAugment:
     def test_turns_keep_a_round_image(self, still):
         y, x = np.indices((33, 33)) - 16
@@ -153,8 +159,8 @@ class TestTrainingBatches:
         assert all((batch["winding_anticlockwise"] == 0).all() for batch in unflipped)
 
 
-def test_plain_batches_go_through_everything_once_in_order(galaxies):
-    batches = PlainBatches(galaxies, 16)
+def test_plain_batches_go_through_everything_once_in_order(galaxies, config):
+    batches = PlainBatches(galaxies, config)
     together = list(batches)
     assert (len(batches), [len(each["image"]) for each in together]) == (3, [16, 16, 8])
     found = torch.cat([batch["shape_round"] for batch in together])

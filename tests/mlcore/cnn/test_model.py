@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from mlcore.calibration import Calibration, QuestionCalibration
+from mlcore.cnn.encoder import make_encoder
 from mlcore.cnn.model import CnnModel
+from mlcore.cnn.network import TreeNetwork
 from mlcore.errors import ArtefactError
 
 
@@ -38,6 +40,34 @@ def test_a_model_from_before_calibration_changes_nothing(trained, tmp_path):
     del description["calibration"]
     path.write_text(json.dumps(description))
     assert (CnnModel.load(tmp_path).calibration.factors(trained.tree) == 1).all()
+
+
+def test_an_ensemble_is_kept_whole(trained, tmp_path):
+    torch.manual_seed(0)
+    config = replace(trained.config, ensemble=2)
+    other = TreeNetwork(make_encoder(config.encoder)[0], trained.tree, config).eval()
+    replace(trained, config=config, others=(other,)).save(tmp_path)
+    loaded = CnnModel.load(tmp_path)
+    images = torch.rand(3, 3, 24, 24)
+    with torch.inference_mode():
+        assert torch.equal(loaded.others[0](images), other(images))
+        assert torch.equal(loaded.network(images), trained.network(images))
+    (tmp_path / "weights-1.safetensors").write_bytes(b"cut short")
+    with pytest.raises(ArtefactError, match=r"weights-1\.safetensors must have the recorded"):
+        CnnModel.load(tmp_path)
+
+
+def test_a_model_from_before_shape_features_has_none(trained, tmp_path):
+    config = replace(trained.config, shape_features=False)
+    network = TreeNetwork(make_encoder(config.encoder)[0], trained.tree, config).eval()
+    replace(trained, config=config, network=network).save(tmp_path)
+    path = tmp_path / "model.json"
+    description = json.loads(path.read_text())
+    for name in ("shape_features", "ensemble", "bands", "precision"):
+        del description["config"][name]
+    del description["others_sha256"]
+    path.write_text(json.dumps(description))
+    assert CnnModel.load(tmp_path).network.shapes is None
 
 
 def test_holds_safetensors_and_json_alone(trained, tmp_path):

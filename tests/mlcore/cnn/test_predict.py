@@ -8,6 +8,7 @@ import torch
 
 from mlcore.cnn.dataset import to_tensor
 from mlcore.cnn.predict import predict
+from mlcore.cnn.shapes import WIDTH
 from mlcore.errors import CancelledError, InvalidInputError
 from mlcore.images import ImageCache
 
@@ -21,7 +22,7 @@ def test_one_view_is_the_network_itself(trained, cache, rows):
     with torch.inference_mode():
         images = to_tensor(cache.images)
         assert np.allclose(found.concentrations, trained.network(images), atol=1e-3)
-        assert np.allclose(found.representations, trained.network.encoder(images), atol=1e-4)
+        assert np.allclose(found.representations, trained.network.features(images), atol=1e-4)
 
 
 def test_keeps_the_order_of_rows_whatever_the_batch(trained, cache, rows):
@@ -51,7 +52,7 @@ def test_eight_views_swap_handed_answers_with_the_image(trained, cache, rows):
 
 def test_no_rows_have_no_predictions(trained, cache):
     found = predict(trained, cache, np.array([], dtype=int))
-    assert (found.concentrations.shape, found.representations.shape) == ((0, 5), (0, 96))
+    assert (found.concentrations.shape, found.representations.shape) == ((0, 5), (0, 96 + WIDTH))
 
 
 def test_reports_and_stops(trained, cache, rows, stop_after):

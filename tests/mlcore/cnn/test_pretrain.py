@@ -1,4 +1,4 @@
-"""Pretraining: its loss, that it goes on after a kill, and what it refuses."""
+"""Pretraining: that it learns, that it goes on after a kill, and what it refuses."""
 
 from dataclasses import replace
 
@@ -9,36 +9,44 @@ from safetensors.torch import load_file
 
 from mlcore.cnn.encoder import make_encoder
 from mlcore.cnn.model import load_weights, save_weights
-from mlcore.cnn.pretrain import contrastive_loss, pretrain
+from mlcore.cnn.objectives import OBJECTIVES
+from mlcore.cnn.pretrain import pretrain
 from mlcore.errors import ArtefactError, CancelledError, InvalidInputError, NotEnoughVotesError
 from mlcore.images import ImageCache
 
 
-def test_the_loss_by_hand():
-    # Four rows on two axes: each has its partner at 1 and the two others at 0.
-    rows = torch.tensor([[3.0, 0.0], [0.0, 2.0], [1.0, 0.0], [0.0, 5.0]])
-    e = np.exp(1 / 0.5)
-    assert contrastive_loss(rows, 0.5).item() == pytest.approx(np.log((e + 2) / e))
-
-
-def test_the_loss_is_lowest_when_views_agree():
-    rows = torch.eye(4)
-    together = contrastive_loss(torch.cat([rows, rows]), 0.2)
-    apart = contrastive_loss(torch.cat([rows, rows.roll(1, 0)]), 0.2)
-    assert together < apart
-
-
-def test_learns_to_tell_galaxies_apart(cache, config, tmp_path):
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+def test_learns_whatever_it_is_asked_for(cache, config, tmp_path, objective):
     losses = []
 
     def listen(stage, fraction, message):
         losses.append(float(message.rsplit(" ", 1)[-1]))
         assert (stage, fraction) == ("pretrain", len(losses) / 30)
+        assert f"{objective} loss" in message
 
-    longer = replace(config, pretrain_steps=30, pretrain_batch_size=16)
+    longer = replace(
+        config, pretrain_objective=objective, pretrain_steps=30, pretrain_batch_size=16
+    )
     path = pretrain(cache, longer, directory=tmp_path, seed=0, on_progress=listen)
-    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.2
+    assert np.mean(losses[-5:]) < 0.97 * np.mean(losses[:5])
     load_weights(make_encoder(config.encoder)[0], path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"cut short", "another"])
+def test_a_damaged_checkpoint_is_begun_again(
+    cache, config, tmp_path, stop_after, *, damage, monkeypatch
+):
+    monkeypatch.setattr("mlcore.cnn.pretrain._CHECKPOINT_STEPS", 2)
+    with pytest.raises(CancelledError):
+        pretrain(cache, config, directory=tmp_path, seed=1, should_stop=stop_after(3))
+    partial = tmp_path / "pretrain.partial"
+    if damage == "another":
+        torch.save([1, 2], partial)
+    else:
+        partial.write_bytes(damage)
+    steps = []
+    pretrain(cache, config, directory=tmp_path, seed=1, on_progress=lambda *e: steps.append(e))
+    assert len(steps) == 4
 
 
 def test_is_the_same_for_the_same_seed(cache, config, tmp_path):

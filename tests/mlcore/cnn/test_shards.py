@@ -31,7 +31,7 @@ def test_read_back_what_predict_says(written, trained, cache, rows):
 def test_have_zoobots_column_names(written):
     table = pq.read_table(written / "shard-00000.parquet")
     assert table.column_names[:2] == ["id_str", "shape_round_concentration"]
-    assert str(table.schema.field("representation").type) == "fixed_size_list<element: float>[96]"
+    assert str(table.schema.field("representation").type) == "fixed_size_list<element: float>[136]"
 
 
 def test_finished_shards_are_kept_after_a_stop(trained, cache, tmp_path, stop_after):

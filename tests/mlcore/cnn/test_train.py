@@ -10,9 +10,11 @@ from zoobot.pytorch.training.finetune import FinetuneableZoobotTree
 from mlcore.cnn.encoder import make_encoder
 from mlcore.cnn.model import save_weights
 from mlcore.cnn.network import TreeNetwork
+from mlcore.cnn.operators import lightning_precision
 from mlcore.cnn.predict import predict
 from mlcore.cnn.train import train
 from mlcore.errors import ArtefactError, CancelledError, InvalidInputError, NotEnoughVotesError
+from mlcore.images import ImageCache
 
 
 @pytest.fixture
@@ -20,9 +22,9 @@ def run(*, cache, rows, counts, handed_tree, config, tmp_path):
     """Train with the tiny survey's arguments, some of them changed."""
 
     def run(folder="a", changes=None, **arguments):
-        given = {"rows": rows, "counts": counts, "seed": 1, **arguments}
+        given = {"cache": cache, "rows": rows, "counts": counts, "seed": 1, **arguments}
         return train(
-            cache,
+            given.pop("cache"),
             given.pop("rows"),
             given.pop("counts"),
             handed_tree,
@@ -35,8 +37,17 @@ def run(*, cache, rows, counts, handed_tree, config, tmp_path):
 
 
 def same(left, right):
-    a, b = left.network.state_dict(), right.network.state_dict()
+    return same_weights(left.network, right.network)
+
+
+def same_weights(left, right):
+    a, b = left.state_dict(), right.state_dict()
     return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def total_concentration(models, cache, rows):
+    """Return how sure the models are of the first question, on average."""
+    return np.mean([predict(each, cache, rows).concentrations[:, :2].sum() for each in models])
 
 
 def test_learns_lines_from_blobs(trained, cache, rows):
@@ -74,6 +85,18 @@ def test_goes_on_after_a_stop_as_if_there_had_been_none(run, stop_after):
     assert [each[1] for each in said] == [pytest.approx(1.0)]
     assert same(whole, resumed)
     assert resumed.history == whole.history
+
+
+@pytest.mark.parametrize("content", [b"", b"cut short"])
+def test_a_damaged_checkpoint_is_begun_again(run, stop_after, tmp_path, content):
+    whole = run("whole")
+    with pytest.raises(CancelledError):
+        run("cut", should_stop=stop_after(19))
+    (tmp_path / "cut" / "checkpoints" / "last.ckpt").write_bytes(content)
+    said = []
+    resumed = run("cut", on_progress=lambda *each: said.append(each))
+    assert len(said) == 3
+    assert same(whole, resumed)
 
 
 def test_a_finished_training_is_not_repeated(run):
@@ -167,6 +190,71 @@ def test_another_encoders_weights_are_refused(run, tmp_path):
         run(start_from=tmp_path / "encoder.safetensors")
     with pytest.raises(ArtefactError, match="must be readable"):
         run(start_from=tmp_path / "absent.safetensors")
+
+
+@pytest.mark.parametrize("encoder", ["test_vit", "test_convnext"])
+def test_other_architectures_are_trained_in_other_bands(run, encoder, cache, rows):
+    larger = ImageCache(cache.images.repeat(2, 1).repeat(2, 2), cache.ids, 48, 1.0)
+    changes = {"encoder": encoder, "image_size": 48, "bands": "bg", "layer_decay": 0.7, "epochs": 1}
+    found = predict(run(cache=larger, changes=changes), larger, rows[:4])
+    assert np.isfinite(found.concentrations).all()
+
+
+def test_half_precision_can_be_asked_for(run):
+    assert np.isfinite(run(changes={"precision": "bf16", "epochs": 1}).history[0]["train_loss"])
+
+
+def test_half_precision_is_left_to_graphics_cards_that_have_it(monkeypatch):
+    assert lightning_precision("auto") == "32-true"
+    assert lightning_precision("bf16") == "bf16-mixed"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert lightning_precision("auto") == "bf16-mixed"
+    assert lightning_precision("32") == "32-true"
+
+
+def test_shape_features_come_from_the_whole_cache(run, cache, rows, counts):
+    few = ImageCache(cache.images[:30], cache.ids[:30], cache.size, cache.crop_fraction)
+    given = {"rows": rows[:20], "counts": counts[:20], "changes": {"epochs": 1}}
+    found = [run("same folder", cache=each, **given).network.shapes for each in (cache, few)]
+    assert not torch.equal(found[0].even, found[1].even)
+
+
+def test_without_shape_features_the_head_sees_the_encoder_alone(run):
+    network = run(changes={"shape_features": False, "epochs": 1}).network
+    assert network.shapes is None
+    assert network.encoder_dim == network.encoder.num_features
+
+
+class TestEnsemble:
+    def test_networks_are_those_of_their_seeds(self, run):
+        both = run("both", changes={"ensemble": 2, "epochs": 1})
+        alone = run("alone", changes={"epochs": 1})
+        assert same(both, alone)
+        assert len(both.others) == 1
+        assert not same_weights(both.network, both.others[0])
+
+    def test_loses_more_certainty_away_from_what_it_was_taught(self, run, cache, rows):
+        model = run(changes={"ensemble": 3, "epochs": 6})
+        alone = [replace(model, network=each, others=()) for each in model.networks]
+        strange = ImageCache(cache.images ^ 255, cache.ids, cache.size, cache.crop_fraction)
+        kept = [
+            total_concentration([model], each, rows) / total_concentration(alone, each, rows)
+            for each in (cache, strange)
+        ]
+        assert kept[1] < kept[0] < 1
+
+    def test_goes_on_after_a_stop_with_the_networks_that_are_whole(self, run, stop_after, tmp_path):
+        changes = {"ensemble": 2, "epochs": 1}
+        whole = run("whole", changes=changes)
+        with pytest.raises(CancelledError):
+            run("cut", changes=changes, should_stop=stop_after(12))
+        said = []
+        resumed = run("cut", changes=changes, on_progress=lambda *each: said.append(each))
+        assert [each[1:] for each in said] == [(1.0, said[0][2])]
+        assert said[0][2].startswith("network 2 of 2, epoch 1 of 1")
+        assert same_weights(whole.others[0], resumed.others[0])
+        assert {path.name for path in (tmp_path / "cut").iterdir()} == {"model", "training.json"}
 
 
 def test_a_checkpoint_holds_no_code(handed_tree, config):

@@ -1,0 +1,185 @@
+"""Images per second of training: Zoobot's own path, ours, and the bare step, side by side.
+
+All three train ConvNeXt-Atto on 64 pixels, 64 galaxies a step. Zoobot's path is its data
+module (two workers), its default views and its trainer; ours is `mlcore.cnn.train.train`
+from the image cache; the bare step goes over tensors that are in memory, changed by nobody.
+They take turns, so that whatever else the machine does falls on all of them, and the first
+steps of each are not counted.
+"""
+
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import mlcore.cnn  # noqa: F401 - before torch
+
+TITLE = "Training speed beside Zoobot's own path (ConvNeXt-Atto, 64 px, batch 64)"
+ROOT = Path(__file__).parents[2]
+REAL = Path(os.environ.get("LENTICULAR_REAL_DATA", ROOT.parent / "shared" / "data"))
+TURNS = int(os.environ.get("LENTICULAR_BENCH_TURNS", "3"))
+ENCODER, SIZE, BATCH, IMAGES = "convnext_atto", 64, 64, 1024
+WARM, STEPS = 3, 12
+
+
+def table():
+    """Return one row for each path: its median over the turns."""
+    import torch
+
+    from mlcore.tree import DecisionTree
+
+    tree = DecisionTree.from_file(ROOT / "fixtures" / "trees" / "gz1.json")
+    counts = np.random.default_rng(1).multinomial(5, [1 / 6] * 6, size=IMAGES).astype(float)
+    with tempfile.TemporaryDirectory() as folder:
+        given = (_pictures(Path(folder)), counts, tree, Path(folder))
+        rates = {each: [] for each in (zoobots_path, our_path, bare_step)}
+        for _ in range(TURNS):
+            for path, found in rates.items():
+                found.append(path(*given))
+    medians = {path: float(np.median(found)) for path, found in rates.items()}
+    threads = f"{torch.get_num_threads()} threads"
+    return [_row(path, found, medians, threads) for path, found in rates.items()]
+
+
+def _row(path, found, medians, threads):
+    ours = medians[path]
+    return {
+        "path": path.__name__.replace("_", " ").replace("zoobots", "Zoobot's"),
+        f"images/s, {threads}": f"{ours:,.0f}",
+        "each turn": " ".join(f"{rate:,.0f}" for rate in found),
+        "over Zoobot's": f"{ours / medians[zoobots_path]:.2f}",
+        "of the bare step": f"{ours / medians[bare_step]:.0%}",
+    }
+
+
+def _pictures(folder):
+    """Return the first images of sdss_gz1; where they are missing, noise as large."""
+    real = sorted((REAL / "sdss_gz1" / "images").glob("*.jpg"))[:IMAGES]
+    if len(real) == IMAGES:
+        return [path.resolve() for path in real]
+    rng = np.random.default_rng(1)
+    paths = [folder / f"{number:04d}.jpg" for number in range(IMAGES)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def _settings():
+    from mlcore.train_config import TrainConfig
+
+    config = TrainConfig(encoder=ENCODER, image_size=SIZE, batch_size=BATCH)
+    return replace(config, epochs=1, steps_per_epoch=WARM + STEPS)
+
+
+def _rate(times):
+    """Return images per second from the times at which steps began or ended."""
+    return BATCH * (len(times) - 1 - WARM) / (times[-1] - times[WARM])
+
+
+def zoobots_path(paths, counts, tree, folder):
+    """Its data module, views and trainer, as its own examples put them together."""
+    import lightning
+    import pandas as pd
+    from galaxy_datasets.pytorch.galaxy_datamodule import CatalogDataModule
+    from galaxy_datasets.transforms import (
+        default_view_config,
+        get_galaxy_transform,
+        minimal_view_config,
+    )
+    from zoobot.pytorch.training.finetune import FinetuneableZoobotTree, get_trainer
+
+    from mlcore.cnn.encoder import make_encoder
+
+    views = [default_view_config(), minimal_view_config()]
+    for view in views:
+        view.output_size = SIZE
+    catalogue = pd.DataFrame(counts.astype(np.float32), columns=tree.label_cols)
+    catalogue["id_str"] = [path.stem for path in paths]
+    catalogue["file_loc"] = [str(path) for path in paths]
+    module = CatalogDataModule(
+        label_cols=tree.label_cols,
+        train_catalog=catalogue,
+        val_catalog=catalogue[:BATCH],
+        train_transform=get_galaxy_transform(views[0]),
+        test_transform=get_galaxy_transform(views[1]),
+        batch_size=BATCH,
+        num_workers=2,
+    )
+    model = FinetuneableZoobotTree(schema=tree.to_zoobot_schema(), encoder=make_encoder(ENCODER)[0])
+    clock = _clock(lightning.pytorch.callbacks.Callback)
+    trainer = get_trainer(
+        str(folder / "zoobot"),
+        max_epochs=1,
+        limit_train_batches=WARM + STEPS,
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.callbacks.append(clock)
+    trainer.fit(model, module)
+    return _rate(clock.times)
+
+
+def _clock(base):
+    class Clock(base):
+        def __init__(self):
+            self.times = []
+
+        def on_train_batch_end(self, *_):
+            self.times.append(time.perf_counter())
+
+    return Clock()
+
+
+def our_path(paths, counts, tree, folder):
+    """`train` from the image cache, which a round builds once."""
+    from mlcore.cnn.train import train
+    from mlcore.images import ImageCache
+
+    config, times = _settings(), []
+    ids = [path.stem for path in paths]
+    cache = ImageCache.build(
+        paths, ids, folder / "cache", size=SIZE, crop_fraction=config.crop_fraction
+    )
+
+    def look_at_the_clock():
+        times.append(time.perf_counter())
+        return False
+
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        train(
+            cache,
+            np.arange(IMAGES),
+            counts,
+            tree,
+            config,
+            directory=Path(work),
+            seed=1,
+            should_stop=look_at_the_clock,
+        )
+    return _rate(times)
+
+
+def bare_step(_paths, counts, tree, _folder):
+    """Forward, loss, backward and AdamW on one batch that is there already."""
+    import torch
+
+    from mlcore.cnn.encoder import make_encoder
+    from mlcore.cnn.network import TreeNetwork
+
+    config, times = _settings(), []
+    network = TreeNetwork(make_encoder(ENCODER)[0], tree, config)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
+    images = torch.randn(BATCH, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
+    votes = torch.from_numpy(counts[:BATCH].astype(np.float32))
+    votes = dict(zip(tree.label_cols, votes.unbind(1), strict=True))
+    for _ in range(WARM + STEPS + 1):
+        optimizer.zero_grad()
+        network.loss(network(images), votes).mean().backward()
+        optimizer.step()
+        times.append(time.perf_counter())
+    return _rate(times)
