@@ -3,7 +3,7 @@
 Cheng et al. 2020 (MNRAS 493, 4209) found by eye that about 2.5% of their Galaxy Zoo
 labels were wrong where a network contradicted them. Here the contradiction is a
 number: the posterior odds, given models that never saw the votes, that they are
-another class's votes rather than the galaxy's own (`mlcore.gp.predictive`). One less
+another class's votes, or careless ones, and not the galaxy's own (`mlcore.gp.predictive`). One less
 the posterior probability is the local false discovery rate (Efron et al. 2001), and
 its mean over the galaxies flagged is the false discovery rate that we control (Newton
 et al. 2004; Mueller et al. 2004).
@@ -181,11 +181,9 @@ def surprise(
         predictive = calibrate(part, alpha, drawn, seed)
         expected[:, columns] = predictive.expected
         totals[:, place] = part.sum(axis=1)
-        wrong = _log_odds(part, predictive)
-        prior = np.log(predictive.mislabel_rate) - np.log1p(-predictive.mislabel_rate)
-        log_odds[:, place] = wrong + prior
+        log_odds[:, place] = _log_odds(part, predictive)
         rng = np.random.default_rng([seed, place])
-        p_values[:, place] = tail_probabilities(part, wrong, predictive, rng)
+        p_values[:, place] = tail_probabilities(part, log_odds[:, place], predictive, rng)
     return SurpriseTable(tuple(tree.question_slices), p_values, log_odds, expected, totals)
 
 
@@ -307,12 +305,10 @@ def contamination(
 
 
 def _log_odds(counts: Floats, predictive: VotePredictive) -> Floats:
-    """Return log p(votes | wrong label) - log p(votes | right label) (n,), else -inf."""
+    """Return the log odds (n,) that the votes are wrong, -inf where nothing is known."""
     rows = np.flatnonzero(predictive.known & (counts.sum(axis=1) > 0))
     odds = np.full(len(counts), -np.inf)
-    observed = counts[rows, None, :]
-    gap = predictive.log_wrong(observed, rows) - predictive.log_clean(observed, rows)
-    odds[rows] = gap[:, 0]
+    odds[rows] = predictive.log_odds(counts[rows, None, :], rows)[:, 0]
     return odds
 
 

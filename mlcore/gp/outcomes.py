@@ -81,27 +81,3 @@ def multinomial_mixture(outcomes: Ints, draws: Floats) -> Floats:
     logs += log_multinomial_coefficient(outcomes)
     mixture: Floats = np.exp(logs, out=logs).mean(axis=0)
     return mixture
-
-
-def log_dirichlet_multinomial(outcomes: Floats | Ints, concentrations: Floats) -> Floats:
-    """Return the log probability of vote counts under a Dirichlet-multinomial.
-
-    Parameters
-    ----------
-    outcomes
-        Vote counts (O, K), the same for every galaxy, or (m, O, K).
-    concentrations
-        Dirichlet concentrations alpha (m, K), above 0.
-
-    Returns
-    -------
-    array (m, O)
-        lnG(A) - lnG(n + A) + sum_i [lnG(k_i + a_i) - lnG(a_i)] plus the
-        multinomial coefficient, with A = sum(a) and n = sum(k).
-    """
-    alpha = concentrations[:, None, :]
-    total = alpha.sum(axis=-1)
-    votes = outcomes.sum(axis=-1)
-    logs: Floats = gammaln(total) - gammaln(votes + total)
-    logs = logs + (gammaln(outcomes + alpha) - gammaln(alpha)).sum(axis=-1)
-    return logs + log_multinomial_coefficient(outcomes)

@@ -36,7 +36,7 @@ def tail_probabilities(
     counts
         Votes (n, K).
     log_odds
-        Log p(votes | wrong label) - log p(votes | right label) (n,).
+        Posterior log odds (n,) that the votes are wrong.
     predictive
         The question's predictive for the n galaxies.
     rng
@@ -62,9 +62,9 @@ def _exact_tail(
     rows: Ints,
     _rng: np.random.Generator,
 ) -> Floats:
-    outcomes = vote_outcomes(n_votes, predictive.chances.shape[1])
+    outcomes = vote_outcomes(n_votes, predictive.log_chances.shape[1])
     clean = predictive.log_clean(outcomes, rows)
-    stranger = predictive.log_wrong(outcomes, rows) - clean >= log_odds[:, None] - TIE
+    stranger = predictive.log_odds(outcomes, rows) >= log_odds[:, None] - TIE
     tail: Floats = np.where(stranger, np.exp(clean), 0.0).sum(axis=1)
     return np.minimum(tail, 1.0)
 
@@ -77,6 +77,6 @@ def _replicated_tail(
     rng: np.random.Generator,
 ) -> Floats:
     replicates = predictive.sample_votes(n_votes, REPLICATES, rows, rng)
-    gap = predictive.log_wrong(replicates, rows) - predictive.log_clean(replicates, rows)
-    n_strange: Floats = (gap >= log_odds[:, None] - TIE).sum(axis=1).astype(np.float64)
+    odds = predictive.log_odds(replicates, rows)
+    n_strange: Floats = (odds >= log_odds[:, None] - TIE).sum(axis=1).astype(np.float64)
     return (1.0 + n_strange) / (1.0 + REPLICATES)

@@ -12,6 +12,7 @@ from mlcore.gp.mislabels import (
     flag_mislabels,
     surprise,
 )
+from mlcore.gp.predictive import certain_counts
 
 
 def galaxies(n, n_answers, votes, seed=0, planted=0.0):
@@ -119,13 +120,42 @@ def test_clean_surveys_have_nothing_flagged(one_question, votes):
 
 def test_flags_say_why_in_plain_words(one_question):
     alpha, counts, _ = galaxies(100, 2, 10)
-    alpha[7], counts[7] = [19.0, 1.0], [0.0, 10.0]
+    alpha[7], counts[7] = [199.0, 1.0], [0.0, 10.0]
     ids = [f"g{i}" for i in range(100)]
     flagged = flag_mislabels(ids, counts, alpha, None, one_question(2), review_budget=5)
     assert flagged[0].id_str == "g7"
     assert flagged[0].observed == {"a0": 0.0, "a1": 1.0}
     assert flagged[0].q_value <= 0.1
     assert flagged[0].reason.startswith("10 of 10 volunteers said 'shape: a1'; galaxies that look")
+
+
+@pytest.mark.parametrize("every", ["label", "vote"])
+def test_certain_labels_that_contradict_the_models_are_found(one_question, every):
+    _, _alpha, wrong = sharp_galaxies(800, 4, 10, seed=2)
+    truth = np.random.default_rng(2).integers(4, size=800)
+    label = np.where(wrong, (truth + 1) % 4, truth)
+    counts = certain_counts(label, 4) if every == "label" else np.eye(4)[label]
+    table = surprise(counts, one_question(4), concentrations=0.5 + 20 * _seen(truth))
+    assert average_precision_score(wrong, table.galaxy_scores()) > 0.8
+    found = expected_false_discoveries(table.local_false_discovery_rates()) <= 0.1
+    assert found.sum() > 10
+    assert wrong[found].mean() > 0.8
+
+
+def _seen(truth):
+    clue = 4.0 * np.eye(4)[truth] + np.random.default_rng(9).standard_normal((len(truth), 4))
+    return softmax(2.0 * clue, axis=1)
+
+
+def test_votes_of_people_who_did_not_look_are_wrong_only_where_they_mislead(one_question):
+    counts, alpha, _ = sharp_galaxies(600, 3, 8, seed=4)
+    truth = alpha.argmax(axis=1)
+    careless = np.arange(600) < 30
+    for row in np.flatnonzero(careless):
+        counts[row] = np.roll([2.0, 3.0, 3.0] if row % 2 else [4.0, 2.0, 2.0], truth[row])
+    scores = surprise(counts, one_question(3), concentrations=alpha).galaxy_scores()
+    misled = careless & (np.arange(600) % 2 == 1)
+    assert np.median(scores[misled]) > np.median(scores[careless & ~misled]) + 1.0
 
 
 def test_a_budget_and_a_rate_limit_what_is_flagged(one_question):

@@ -3,7 +3,7 @@ import pytest
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.outcomes import vote_outcomes
-from mlcore.gp.predictive import calibrate, matching_dirichlet
+from mlcore.gp.predictive import CERTAIN_VOTES, calibrate, certain_counts
 
 
 def graded(n, votes, seed=0):
@@ -23,40 +23,44 @@ def one_kind_or_another(n, votes, seed=0):
     return chances + 1e-3, rng.multinomial(votes, fractions).astype(float)
 
 
-def test_an_overconfident_network_is_scaled_back():
+def chances_of(found):
+    return found.log_chances.exp().numpy()
+
+
+def test_what_an_overconfident_network_says_is_taken_for_less():
     alpha, counts = graded(500, 10)
-    assert calibrate(counts, 10 * alpha, None).scales[0] < 0.3
-    assert calibrate(counts, alpha, None).scales[0] == pytest.approx(1.0, abs=0.7)
+    sure = (alpha / alpha.sum(axis=1, keepdims=True)) ** 3
+    assert float(calibrate(counts, sure, None).mixture.log_powers.exp()) < 0.6
+    assert float(calibrate(counts, alpha, None).mixture.log_powers.exp()) == pytest.approx(1, 0.3)
 
 
-def test_graded_fractions_are_left_to_the_network_and_sharp_kinds_to_the_classes():
+def test_graded_fractions_and_sharp_kinds_are_told_apart():
     alpha, counts = graded(300, 10)
-    assert calibrate(counts, alpha, None).weights[0] < 0.4
+    assert float(calibrate(counts, alpha, None).mixture.sharp) < -1.0
     alpha, counts = one_kind_or_another(300, 10)
     found = calibrate(counts, 30 * alpha, None)
-    assert found.weights[0] > 0.9
-    profiles = found.classes.concentrations
-    np.testing.assert_allclose(np.diag(profiles) / profiles.sum(axis=1), 0.9, atol=0.05)
+    assert float(found.mixture.sharp) > 1.0
+    np.testing.assert_allclose(found.mixture.log_profiles.exp().diag(), 0.9, atol=0.05)
 
 
 def test_the_better_model_has_the_greater_say():
     alpha, counts = graded(300, 10)
     blind = np.random.default_rng(1).dirichlet(np.ones(3), size=(16, 300))
-    found = calibrate(counts, alpha, blind)
-    assert found.weights[1] > 10 * found.weights[2]
-    assert found.classes.powers[0] > found.classes.powers[1]
+    powers = calibrate(counts, alpha, blind).mixture.log_powers
+    assert powers[0] > powers[1] + 1.0
 
 
 @pytest.mark.parametrize("world", [graded, one_kind_or_another])
-def test_all_the_ways_to_vote_add_up_to_one_right_or_wrong(world):
+def test_all_the_ways_to_vote_add_up_to_one(world):
     alpha, counts = world(60, 6)
     found = calibrate(counts, alpha, None)
     ways, rows = vote_outcomes(6, 3), np.arange(60)
-    for logs in (found.log_clean(ways, rows), found.log_wrong(ways, rows)):
-        np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1.0)
+    np.testing.assert_allclose(np.exp(found.log_clean(ways, rows)).sum(axis=1), 1.0)
     np.testing.assert_allclose(found.expected.sum(axis=1), 1.0)
     given = np.repeat(ways[None], 60, axis=0)
-    np.testing.assert_allclose(found.log_clean(given, rows), found.log_clean(ways, rows), atol=1e-4)
+    for name in ("log_clean", "log_odds"):
+        shared, each = getattr(found, name)(ways, rows), getattr(found, name)(given, rows)
+        np.testing.assert_allclose(each, shared, atol=1e-9)
 
 
 def test_drawn_votes_have_the_expected_fractions():
@@ -66,14 +70,20 @@ def test_drawn_votes_have_the_expected_fractions():
     np.testing.assert_allclose(drawn.mean(axis=1) / 6, found.expected, atol=0.03)
 
 
-def test_draws_are_matched_in_mean_and_spread():
-    alpha = np.array([[3.0, 1.0, 1.0], [0.5, 0.5, 4.0]])
-    draws = np.random.default_rng(0).dirichlet(np.ones(3), size=(4000, 2))
-    for place, each in enumerate(alpha):
-        draws[:, place] = np.random.default_rng(place).dirichlet(each, size=4000)
-    np.testing.assert_allclose(matching_dirichlet(draws), alpha, rtol=0.1)
-    assert np.isfinite(matching_dirichlet(np.full((5, 2, 3), 1 / 3))).all()
-    assert np.isnan(matching_dirichlet(np.full((5, 2, 3), np.nan))).all()
+def test_only_unanimous_votes_are_certain():
+    chances, counts = one_kind_or_another(200, 6)
+    labels = counts.argmax(axis=1)
+    certain = calibrate(certain_counts(labels, 3), chances, None).mixture
+    np.testing.assert_allclose(certain.log_profiles.exp().diag(), 1.0, atol=1e-5)
+    assert calibrate(counts, chances, None).mixture.log_profiles.exp().diag().max() < 0.98
+
+
+def test_labels_become_unanimous_votes():
+    expected = [[0, CERTAIN_VOTES], [0, 0], [CERTAIN_VOTES, 0]]
+    np.testing.assert_array_equal(certain_counts([1, -1, 0], 2), expected)
+    assert certain_counts([], 3).shape == (0, 3)
+    with pytest.raises(InvalidInputError, match="labels must be from -1 to 1"):
+        certain_counts([2], 2)
 
 
 @pytest.mark.parametrize("n_answers", [1, 2])
@@ -81,11 +91,9 @@ def test_a_question_that_everybody_answers_alike_is_fine(n_answers):
     counts = np.zeros((50, n_answers))
     counts[:, 0] = 9.0
     found = calibrate(counts, 5.0 * counts + 1.0, None)
-    odds = found.log_wrong(counts[:, None], slice(None)) - found.log_clean(
-        counts[:, None], slice(None)
-    )
+    odds = found.log_odds(counts[:, None], slice(None))
     assert np.isfinite(odds).all()
-    assert (odds <= 1e-9).all()
+    assert (odds < -2).all()
 
 
 def test_no_model_at_all_is_refused():
