@@ -9,7 +9,7 @@ Gaussian targets instead, which is no good approximation for galaxies with one o
 Galaxies that look alike are not the same, so that the n votes of one galaxy are worth fewer
 than n votes on n galaxies: n / (1 + (n - 1) rho), where rho is the correlation of two votes
 on one galaxy beyond what the features explain (the design effect of cluster sampling,
-Kish 1965). 40 votes at rho = 0.5 are worth two.
+Kish 1965). 40 votes at rho = 0.3 are worth three.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scipy.special import log_softmax, softmax
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.acquisition import asked_probability
-from mlcore.gp.arrays import Floats, as_counts, as_matrix, require_at_least
+from mlcore.gp.arrays import Floats, Ints, as_counts, as_matrix, require_at_least
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class RegressionConfig:
 
     landmarks: int = 256
     penalty: float = 0.3
-    rho: float = 0.5
+    rho: float = 0.3
     max_steps: int = 60
 
     def __post_init__(self) -> None:
@@ -79,7 +79,9 @@ def effective_votes(n_votes: npt.ArrayLike, rho: float) -> Floats:
     return worth
 
 
-def kernel_basis(features: npt.ArrayLike, landmarks: int, seed: int) -> Floats:
+def kernel_basis(
+    features: npt.ArrayLike, landmarks: int, seed: int, *, among: Ints | None = None
+) -> Floats:
     """Return Nystroem features (n, p) whose products are the kernel through p landmarks.
 
     Matern-5/2 with the median distance of the landmarks as its length. A row with a
@@ -93,18 +95,20 @@ def kernel_basis(features: npt.ArrayLike, landmarks: int, seed: int) -> Floats:
         Rows drawn at random to be the landmarks; fewer where there are fewer.
     seed
         Draws them.
+    among
+        Rows that the landmarks are drawn from; all when None.
 
     Raises
     ------
     InvalidInputError
-        For no row with finite features.
+        For no such row with finite features.
     """
     known = as_matrix(features, "features")
     usable = np.isfinite(known).all(axis=1)
-    if not usable.any():
+    offered = known[usable] if among is None else known[among][usable[among]]
+    if not len(offered):
         raise InvalidInputError("features must have a row that is finite, have none")
-    finite = known[usable]
-    distinct = np.unique(finite, axis=0)
+    finite, distinct = known[usable], np.unique(offered, axis=0)
     chosen = distinct[np.random.default_rng(seed).permutation(len(distinct))[:landmarks]]
     length = _median_distance(chosen)
     root = np.linalg.cholesky(_matern(chosen, chosen, length) + JITTER * np.eye(len(chosen)))
