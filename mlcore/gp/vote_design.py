@@ -95,9 +95,7 @@ class VoteDesign:
         own: Floats = (prior * self.fractions + self.counts) / (prior + total)
         return own
 
-    def choose(
-        self, n_votes: int, *, max_votes: int = 40, block: int = 1
-    ) -> tuple[Ints, Floats]:
+    def choose(self, n_votes: int, *, max_votes: int = 40, block: int = 1) -> tuple[Ints, Floats]:
         """Choose whom the next `n_votes` volunteers are asked about.
 
         Parameters

@@ -158,9 +158,7 @@ class VoteRegression:
 
     def variance(self, basis: Floats) -> Floats:
         """Return the variance (m, Q) of each question's log-fractions."""
-        return np.stack(
-            [((basis @ each) * basis).sum(axis=1) for each in self.covariance], axis=1
-        )
+        return np.stack([((basis @ each) * basis).sum(axis=1) for each in self.covariance], axis=1)
 
     def iterate_fractions(
         self, features: npt.ArrayLike, n_draws: int, seed: int
@@ -254,9 +252,7 @@ def posterior_covariance(basis: Floats, seen: Floats, penalty: float) -> Floats:
     )
 
 
-def _fit_question(
-    basis: Floats, counts: Floats, config: RegressionConfig
-) -> tuple[Floats, Floats]:
+def _fit_question(basis: Floats, counts: Floats, config: RegressionConfig) -> tuple[Floats, Floats]:
     """Return the weights (p, K) and the intercept (K,) of one question."""
     total = counts.sum(axis=1)
     asked = total > 0

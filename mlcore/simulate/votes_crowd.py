@@ -161,9 +161,7 @@ class _Answering:
         return answered
 
 
-def _careless(
-    manner: str, width: int, artifacts: list[int]
-) -> tuple[NDArray[np.float64], float]:
+def _careless(manner: str, width: int, artifacts: list[int]) -> tuple[NDArray[np.float64], float]:
     """Return the fixed chances (K,), and the share of the crowd's, of a careless volunteer."""
     fixed = np.zeros(width)
     if manner == FIRST_ANSWER:

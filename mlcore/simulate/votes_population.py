@@ -128,16 +128,16 @@ def score_population(
         population = _Population.of(World.of(survey, plan, seed), votes)
         rng = np.random.default_rng([seed, 17])
         for _ in range(panels):
-            panel = rng.permutation(len(population.said))[: round(panel_share * len(population.said))]
+            panel = rng.permutation(len(population.said))[
+                : round(panel_share * len(population.said))
+            ]
             for name, (estimate, half) in population.estimates(panel).items():
                 errors.setdefault(name, []).append(estimate - population.truth)
                 halves.setdefault(name, []).append(half)
     return tuple(_score(name, np.array(errors[name]), np.array(halves[name])) for name in errors)
 
 
-def _score(
-    name: str, errors: NDArray[np.float64], halves: NDArray[np.float64]
-) -> PopulationScore:
+def _score(name: str, errors: NDArray[np.float64], halves: NDArray[np.float64]) -> PopulationScore:
     """Sum up errors and half-widths, each (estimates, K)."""
     return PopulationScore(
         estimator=name,

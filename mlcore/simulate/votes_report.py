@@ -98,12 +98,12 @@ class VotesReport:
         """
         return [
             _needed(
-                [curve.strategy for curve in self.results[0].curves][place],
+                name,
                 share,
-                [_to_reach(result, result.curves[place], share, accuracy) for result in self.results],
-                [_to_reach(result, _reference(result), share, accuracy) for result in self.results],
+                [_to_reach(each, each.curves[place], share, accuracy) for each in self.results],
+                [_to_reach(each, _reference(each), share, accuracy) for each in self.results],
             )
-            for place in range(len(self.results[0].curves))
+            for place, name in enumerate(self._names())
             for share in SHARES
         ]
 
@@ -133,15 +133,16 @@ class VotesReport:
         """Return the tables for a person."""
         full = np.mean([result.full_skill for result in self.results])
         best = np.mean([result.best_skill for result in self.results])
+        pool, test = self.results[0].pool, self.results[0].test
+        names, seeds = self._names(), len(self.results)
         return [
-            f"{self.survey}: {self.results[0].pool:,} galaxies in the pool, "
-            f"{self.results[0].test:,} in the test set, {len(self.results)} seeds",
-            f"Skill of the full pool with 40 votes each: {full:.3f} nats per volunteer "
-            f"(the true fractions: {best:.3f})",
+            f"{self.survey}: {pool:,} galaxies in the pool, {test:,} in the test set, {seeds} seeds",
+            f"Skill of the full pool with 40 votes each: {full:.3f} nats per volunteer",
+            f"(of the true fractions themselves: {best:.3f})",
             "",
-            *_table([self.votes_row(name) for name in self._names()]),
+            *_table([self.votes_row(name) for name in names]),
             "",
-            *_table([self.curve_row(name) for name in self._names()]),
+            *_table([self.curve_row(name) for name in names]),
             *([""] if self.population else []),
             *_table([score.row() for score in self.population]),
         ]
@@ -247,9 +248,7 @@ def _said(row: Needed) -> str:
 def _said_saved(row: Needed) -> str:
     if row.saved is None:
         return "-"
-    interval = (
-        "" if row.saved_low is None else f" ({row.saved_low:.1%} to {row.saved_high:.1%})"
-    )
+    interval = "" if row.saved_low is None else f" ({row.saved_low:.1%} to {row.saved_high:.1%})"
     return f"{row.saved:.1%}{interval}"
 
 
@@ -259,8 +258,8 @@ def _table(rows: Sequence[Mapping[str, str]]) -> list[str]:
         return []
     lines = [list(rows[0]), *([*row.values()] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    said = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
-        for line in lines
+    cells = [
+        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
     ]
+    said = [f"| {' | '.join(line)} |" for line in cells]
     return [said[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *said[1:]]

@@ -222,9 +222,7 @@ class Designed:
             known.tree,
             known.model.config,
         )
-        chosen, _ = design.choose(
-            n_votes - int(more.sum()), max_votes=FULL_VOTES, block=_BLOCK
-        )
+        chosen, _ = design.choose(n_votes - int(more.sum()), max_votes=FULL_VOTES, block=_BLOCK)
         return more + np.bincount(chosen, minlength=len(more))
 
 

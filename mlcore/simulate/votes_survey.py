@@ -21,7 +21,7 @@ from mlcore.simulate.answers import answer_fractions
 from mlcore.simulate.galaxies import draw_truth
 from mlcore.simulate.render import render
 from mlcore.simulate.replay_folder import read_labelled_folder
-from mlcore.simulate.replay_question import confusion_of, tree_of_classes
+from mlcore.simulate.replay_question import confusion_of, question_alone, tree_of_classes
 from mlcore.simulate.survey import external_id
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def survey_of_folder(
     folder: Path,
     directory: Path,
     *,
+    tree: DecisionTree | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> VoteSurvey:
@@ -91,22 +92,29 @@ def survey_of_folder(
         See `mlcore.simulate.replay_folder.read_labelled_folder`.
     directory
         Gets the image cache.
+    tree
+        One question of it must have the classes among its answers, and is asked alone;
+        None makes a tree of the classes found.
 
     Raises
     ------
     CatalogueError
         Where ``labels.csv`` cannot be used.
     InvalidInputError
-        For one class alone, or more than 50.
+        For one class alone, more than 50, or a tree without the classes.
     NotEnoughVotesError
         For fewer than 40 galaxies in the pool, or 10 in the test set.
     CancelledError
         After `should_stop` said so.
     """
     found = read_labelled_folder(folder, on_progress=on_progress, should_stop=should_stop)
-    tree = tree_of_classes(found.name, found.class_column, found.classes)
-    confusion = confusion_of(found.classes)
-    crowd = {each: confusion.fractions(each, tree) for each in found.classes}
+    if tree is None:
+        tree = tree_of_classes(found.name, found.class_column, found.classes)
+    else:
+        tree = question_alone(tree, found.classes)
+    answers = [answer.slug for answer in tree.questions[0].answers]
+    confusion = confusion_of(answers)
+    crowd = {each: confusion.fractions(each, tree) for each in answers}
     ids = [galaxy.id_str for galaxy in found.galaxies]
     cache = ImageCache.build(
         [galaxy.image.resolve() for galaxy in found.galaxies],
