@@ -1,8 +1,9 @@
-"""``manage.py replay``: the whole loop offline, on real galaxies with published classes."""
+"""``manage.py replay``: the loop offline, on galaxies for which the answer is known."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from mlcore.errors import InvalidInputError, MlcoreError
 from mlcore.files import write_json
 from mlcore.simulate.replay import replay
 from mlcore.simulate.replay_plan import ReplayPlan
+from mlcore.simulate.votes_replay import VotesPlan
+from mlcore.simulate.votes_runs import run_votes_needed
+from mlcore.simulate.votes_survey import drawn_survey, survey_of_folder
 from mlcore.tree import DecisionTree
 
 if TYPE_CHECKING:
@@ -26,25 +30,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlcore.simulate.replay_report import ReplayReport
+    from mlcore.simulate.votes_survey import VoteSurvey
 
 TREES = settings.ROOT / "fixtures" / "trees"
+DRAWN_TREE = "gz-decals-5"
+DRAWN_SEED = 7
 INTERRUPTED = 130
 SHOWN_REJECTIONS = 20
 _FORMAT = "{desc:24}{percentage:3.0f}%|{bar:30}| {elapsed}{postfix}"
 
 
 class Command(BaseCommand):
-    help = "Run the loop on real galaxies whose class is known, and compare it with random choice."
+    help = "Run the loop on galaxies whose class is known, and compare it with random choice."
     requires_system_checks = ()
     plan = ReplayPlan()
+    votes_plan = VotesPlan()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        galaxies = parser.add_mutually_exclusive_group(required=True)
+        galaxies.add_argument(
+            "--real", type=Path, metavar="DIR", help="Folder with labels.csv: id, class, image file"
+        )
+        galaxies.add_argument(
+            "--drawn", type=int, metavar="N", help="N drawn galaxies; with --votes-needed"
+        )
         parser.add_argument(
-            "--real",
-            type=Path,
-            required=True,
-            metavar="DIR",
-            help="Folder with labels.csv: id, class, image file",
+            "--votes-needed",
+            action="store_true",
+            help="Compare ways to spend votes, on features that are measured once",
+        )
+        parser.add_argument(
+            "--seeds", type=int, default=8, metavar="N", help="With --votes-needed: from --seed on"
         )
         parser.add_argument("--tree", metavar="SLUG", help="A tree in fixtures/trees")
         parser.add_argument("--json", type=Path, metavar="FILE", help="Write the result here")
@@ -56,31 +72,50 @@ class Command(BaseCommand):
             help="Keep the work here, so that a killed replay goes on; else a temporary folder",
         )
 
-    def handle(
-        self,
-        *,
-        real: Path,
-        tree: str | None,
-        json: Path | None,
-        seed: int,
-        work: Path | None,
-        **_options: Any,
-    ) -> None:
+    def handle(self, *, json: Path | None, work: Path | None, **options: Any) -> None:
         stop_on_termination()
         try:
-            _require_folder(json)
-            plan, asked = replace(self.plan, seed=seed), _tree(tree)
+            _check(json, **options)
+            run = self._votes_needed if options["votes_needed"] else self._replay
             with _work_folder(work) as directory, _quiet_root(), _Bars() as bars:
-                result = replay(real, plan, directory, tree=asked, on_progress=bars.report)
-            self._show(result)
+                document = run(directory, bars, **options)
             if json is not None:
-                write_json(json, result.to_dict())
+                write_json(json, document)
                 self.stdout.write(f"Written to {json}")
         except KeyboardInterrupt as stop:
             said = "What was done is kept." if work else "Nothing is kept; --work DIR keeps it."
             raise CommandError(f"Stopped. {said}", returncode=INTERRUPTED) from stop
         except (MlcoreError, OSError) as error:
             raise CommandError(str(error)) from error
+
+    def _replay(
+        self,
+        directory: Path,
+        bars: _Bars,
+        *,
+        real: Path,
+        tree: str | None,
+        seed: int,
+        **_options: Any,
+    ) -> dict[str, Any]:
+        plan, asked = replace(self.plan, seed=seed), _tree(tree)
+        result = replay(real, plan, directory, tree=asked, on_progress=bars.report)
+        self._show(result)
+        return result.to_dict()
+
+    def _votes_needed(
+        self, directory: Path, bars: _Bars, *, seed: int, seeds: int, **options: Any
+    ) -> dict[str, Any]:
+        result = run_votes_needed(
+            _survey(directory, bars, **options),
+            self.votes_plan,
+            range(seed, seed + seeds),
+            directory,
+            workers=os.cpu_count() or 1,
+            on_progress=bars.report,
+        )
+        self.stdout.write("\n".join(result.lines()))
+        return result.to_dict()
 
     def _show(self, result: ReplayReport) -> None:
         for row in result.rejected[:SHOWN_REJECTIONS]:
@@ -90,6 +125,33 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(result.lines()))
 
 
+def _check(
+    json: Path | None, *, drawn: int | None, votes_needed: bool, seeds: int, **_options: Any
+) -> None:
+    """Refuse options that do not go together, before the work and not after."""
+    _require_folder(json)
+    if drawn is not None and not votes_needed:
+        raise InvalidInputError("--drawn must go with --votes-needed")
+    if seeds < 1:
+        raise InvalidInputError(f"--seeds must be at least 1, is {seeds}")
+
+
+def _survey(
+    directory: Path,
+    bars: _Bars,
+    *,
+    real: Path | None,
+    drawn: int | None,
+    tree: str | None,
+    **_options: Any,
+) -> VoteSurvey:
+    """Return the galaxies that the options name."""
+    if real is not None:
+        return survey_of_folder(real, directory, tree=_tree(tree), on_progress=bars.report)
+    asked = DecisionTree.from_file(_tree_file(tree or DRAWN_TREE))
+    return drawn_survey(asked, drawn or 0, DRAWN_SEED, on_progress=bars.report)
+
+
 def _require_folder(file: Path | None) -> None:
     """Refuse a result file that could not be written, before the work and not after."""
     if file is not None and not file.parent.is_dir():
@@ -97,12 +159,14 @@ def _require_folder(file: Path | None) -> None:
 
 
 def _tree(slug: str | None) -> DecisionTree | None:
-    if slug is None:
-        return None
+    return None if slug is None else DecisionTree.from_file(_tree_file(slug))
+
+
+def _tree_file(slug: str) -> Path:
     known = {path.stem: path for path in sorted(TREES.glob("*.json"))}
     if slug not in known:
         raise InvalidInputError(f"--tree must be one of {', '.join(known)}, is {slug!r}")
-    return DecisionTree.from_file(known[slug])
+    return known[slug]
 
 
 @contextmanager
