@@ -41,6 +41,7 @@ def small_plan(**changes):
         batch_size=8,
         epochs=3,
         steps_per_epoch=8,
+        learning_rate=1e-2,
         average_views=1,
         pretrain_steps=2,
         pretrain_batch_size=8,
