@@ -13,8 +13,6 @@ import tempfile
 from pathlib import Path
 
 TITLE = "Prediction and representation, streamed from cache to shards (TrainConfig.small, 1 view)"
-    "Prediction and representation, streamed from the cache to shards (TrainConfig.small, 1 view)"
-)
 GALAXIES = int(os.environ.get("LENTICULAR_BENCH_GALAXIES", "50000"))
 ROOT = Path(__file__).parents[2]
 MILLION = 1_000_000
