@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from mlcore.cnn.operators import best_device
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,11 +57,12 @@ def augment(
     Parameters
     ----------
     images
-        Standardised, shape (n, channels, size, size).
+        Standardised, shape (n, channels, size, size), on any device.
     config
         Gives `zoom`, `shift` and `brightness`.
     generator
-        Where all the randomness comes from.
+        Where all the randomness comes from; the processor's, so that every device draws
+        the same.
     mirror
         Whether flips are allowed.
 
@@ -71,12 +74,11 @@ def augment(
     flipped = torch.zeros(len(images), dtype=torch.bool)
     if mirror:
         flipped = torch.rand(len(images), generator=generator) < 0.5
-    grid = functional.affine_grid(
-        _random_affine(flipped, config, generator), list(images.shape), align_corners=False
-    )
+    affine = _random_affine(flipped, config, generator).to(images)
+    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
     moved = functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     colour = torch.rand(len(images), images.shape[1], 1, 1, generator=generator) * 2 - 1
-    brightened = moved * torch.exp(colour * config.brightness)
+    brightened = moved * torch.exp(colour.to(images) * config.brightness)
     return brightened.contiguous(memory_format=torch.channels_last), flipped
 
 
@@ -195,7 +197,7 @@ class TrainingBatches:
         chosen = torch.multinomial(self._weights, size, replacement=True, generator=generator)
         images = self._galaxies.cache.images[self._galaxies.rows[chosen.numpy()]]
         changed, flipped = augment(
-            to_tensor(images, self._config.bands),
+            to_tensor(images, self._config.bands).to(best_device()),
             self._config,
             generator,
             mirror=self._config.mirror,

@@ -106,6 +106,7 @@ class CnnModel:
             origin = EncoderOrigin(**description["origin"])
             calibration = Calibration.from_dict(description.get("calibration", {}))
             calibration.factors(tree)
+            _check_number(description.get("others_sha256", []), config)
             networks = [_blank_network(tree, config) for _ in range(config.ensemble)]
         except (KeyError, TypeError, InvalidInputError) as error:
             raise ArtefactError(f"{directory} must hold a model, is damaged: {error}") from error
@@ -128,11 +129,22 @@ def _check(description: Mapping[str, Any], directory: Path) -> None:
     if description.get("format") != _FORMAT:
         found = description.get("format")
         raise ArtefactError(f"{directory} must hold a model of format {_FORMAT}, has {found!r}")
-    recorded = [description.get("weights_sha256"), *description.get("others_sha256", [])]
+    others = description.get("others_sha256", [])
+    if not isinstance(others, list):
+        raise ArtefactError(f"{directory} must list others_sha256, has {others!r}")
+    recorded = [description.get("weights_sha256"), *others]
     for number, sha256 in enumerate(recorded):
         path = directory / _weights(number)
         if file_sha256(path) != sha256:
             raise ArtefactError(f"{path} must have the recorded sha256, has another")
+
+
+def _check_number(others: Sequence[str], config: TrainConfig) -> None:
+    if 1 + len(others) != config.ensemble:
+        raise InvalidInputError(
+            f"ensemble must be as many networks as have weights, {1 + len(others)}, "
+            f"is {config.ensemble}"
+        )
 
 
 def _weights(number: int) -> str:

@@ -106,6 +106,9 @@ def change(**entries):
         (change(calibration={"shape": {"scale": 0}}), "must hold a model, is damaged: scale"),
         (change(calibration={"colour": {}}), "'colour' is not"),
         (change(calibration=3), "must be a calibration"),
+        (change(others_sha256=3), "must list others_sha256, has 3"),
+        (change(others_sha256=["0" * 64]), r"weights-1\.safetensors must be readable"),
+        (change(config={"encoder": "test_resnet", "ensemble": 2}), "ensemble must be as many"),
         (change(tree={}), "must hold a model, is damaged"),
     ],
 )

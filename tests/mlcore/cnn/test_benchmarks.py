@@ -1,0 +1,93 @@
+"""The benchmarks' own parts, on tiny input: their tables are measured elsewhere."""
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlcore.tree import DecisionTree
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def load(monkeypatch, tmp_path):
+    """Return a benchmark's module, in a place without the real images."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setattr(import_module("_galaxies"), "REAL", tmp_path / "nowhere")
+    return import_module
+
+
+@pytest.mark.parametrize("name", ["few_labels", "pretraining", "uncertainty"])
+def test_say_so_where_the_real_images_are_missing(load, name):
+    (row,) = load(name).table()
+    assert "not measured" in next(iter(row.values()))
+
+
+def test_orientations_of_edges_are_told_apart(load):
+    upright = np.tile(np.linspace(0, 1, 16) ** 2, (1, 16, 1))
+    measured = load("_shape_and_hog")
+    across = measured.hog(upright).reshape(4, 9)
+    along = measured.hog(upright.transpose(0, 2, 1)).reshape(4, 9)
+    assert across.argmax(axis=1).tolist() == [0] * 4
+    assert set(along.argmax(axis=1)) <= {4, 5}
+
+
+def test_shapes_do_not_depend_on_where_the_galaxy_is_turned(load):
+    images = np.zeros((1, 32, 32, 3), np.uint8)
+    images[:, 12:20, 4:28] = 200
+    moments = load("_shape_and_hog")._moments
+    there, turned = (
+        moments(each.mean(axis=3) / 255) for each in (images, np.rot90(images, 1, (1, 2)))
+    )
+    assert there == pytest.approx(turned, abs=1e-6)
+    assert there[0, -1] > 0.5
+
+
+def test_scores_by_hand(load):
+    tree = DecisionTree.from_dict(
+        {
+            "slug": "gz",
+            "name": "GZ",
+            "start": "gz1-class",
+            "questions": [
+                {
+                    "slug": "gz1-class",
+                    "text": {"en": "?"},
+                    "help": {},
+                    "answers": [
+                        {"slug": slug, "text": {"en": slug}, "next": None}
+                        for slug in ("elliptical", "edge-on", "merger")
+                    ],
+                }
+            ],
+        }
+    )
+    answers, classes = np.array([0, 0, 1, 2, 1]), np.array([0, 0, 0, 1, 1])
+    found = load("_galaxies").score(answers, classes, tree)
+    assert found == pytest.approx((3 / 5, (2 / 3 + 1 / 2) / 2, 4 / 5))
+
+
+@pytest.mark.parametrize("path", ["our_path", "bare_step"])
+def test_training_speed_is_measured_from_the_steps(load, monkeypatch, tmp_path, path):
+    speed = load("training_speed")
+    for name, value in {"ENCODER": "test_resnet", "SIZE": 32, "BATCH": 4, "IMAGES": 4}.items():
+        monkeypatch.setattr(speed, name, value)
+    monkeypatch.setattr(speed, "WARM", 1)
+    monkeypatch.setattr(speed, "STEPS", 2)
+    tree = DecisionTree.from_file(BENCHMARKS.parents[1] / "fixtures" / "trees" / "gz1.json")
+    pictures = [tmp_path / f"{number}.png" for number in range(4)]
+    for picture in pictures:
+        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(picture)
+    rates = getattr(speed, path)(pictures, np.ones((4, 6)), tree, tmp_path)
+    assert (rates > 0).all()
+
+
+def test_streaming_is_measured_in_a_process_of_its_own(load, monkeypatch):
+    stream = load("predict_stream")
+    monkeypatch.setattr(stream, "GALAXIES", 40)
+    rows = stream.table()
+    assert [row["galaxies"] for row in rows] == ["8", "40"]
+    assert all(float(row["peak, MiB"].replace(",", "")) > 0 for row in rows)
