@@ -27,6 +27,7 @@ from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
 from mlcore.gp.reduce import Reducer
 from mlcore.round_calibration import unseen_concentrations
 from mlcore.round_catalogue import voted_rows
+from mlcore.round_files import EVIDENCE, PICTURES
 from mlcore.round_learning import image_cache, pretrained
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 #: Look-alikes shown beside a flag, and flags that get a picture: about 20 KB each.
 ALIKE, PICTURED = 4, 500
-EVIDENCE, PICTURES = "evidence.parquet", "looked-at"
 
 
 @dataclass(frozen=True)
