@@ -2,7 +2,7 @@
 
 One network per fold is trained on the other folds and predicts its own. These predictions
 serve twice: the votes that they meet give the scale of each question's concentrations
-(`mlcore.calibration`), and the search for mislabels reads them (`mlcore.round_choosing`).
+(`mlcore.calibration`), and the search for mislabels reads them (`mlcore.round_flagging`).
 The control panel has no part in it.
 """
 

@@ -1,7 +1,7 @@
-"""The choosing half of a round: what to ask next, and whose votes to doubt.
+"""The choosing half of a round: what to ask next.
 
-Both work on the network's representations, reduced, under a Gaussian process of the vote
-fractions (`mlcore.gp`).
+It works on the network's representations, reduced, under a Gaussian process of the vote
+fractions (`mlcore.gp`). Whose votes to doubt is `mlcore.round_flagging`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlcore.cnn.encoder import make_encoder
-from mlcore.cnn.model import CnnModel, load_weights
-from mlcore.cnn.network import TreeNetwork
-from mlcore.cnn.predict import predict
-from mlcore.cnn.rings import ring_features
 from mlcore.errors import InvalidInputError
 from mlcore.files import replacing
 from mlcore.gp.acquisition import (
@@ -33,24 +28,16 @@ from mlcore.gp.acquisition import (
 )
 from mlcore.gp.bulk import BulkLatents
 from mlcore.gp.fit import fit_vote_gp
-from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
 from mlcore.gp.model import MAX_JOINT, VoteGP
 from mlcore.gp.reduce import Reducer
 from mlcore.neighbours import write_neighbours
-from mlcore.round_calibration import unseen_concentrations
-from mlcore.round_catalogue import voted_rows
-from mlcore.round_learning import image_cache, pretrained
 from mlcore.round_survey import Survey, open_survey
 from mlcore.stages import json_checksum
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-    from mlcore.images import ImageCache
     from mlcore.round_files import RoundFiles
-    from mlcore.round_plan import RoundConfig
 
 BLOCK = 8192
 # A diverse batch is chosen among this many times as many of the best galaxies.
@@ -266,110 +253,3 @@ def _order(
     within[batch] = np.arange(len(batch))
     order: NDArray[np.intp] = np.lexsort((within, group))
     return order
-
-
-def flag_subjects(files: RoundFiles) -> dict[str, Any]:
-    """Write ``mislabels.parquet``: every judged subject, the most doubtful votes first.
-
-    Training galaxies are judged by networks of the other folds, those of the control
-    panel by the round's own, which never saw them; and all by a Gaussian process with
-    each galaxy left out, on features that owe nothing to any vote.
-
-    Columns: ``id_str``, ``question``, ``rank`` from 0, ``p_value``, ``q_value``,
-    ``flagged``, ``score``, ``n_votes``, ``observed`` and ``expected`` (fraction by answer),
-    ``reason``.
-    """
-    plan, folder = files.plan, files.folder("flag").path
-    cache = image_cache(files, plan.config.train, "flag", 0.0, 0.02)
-    start_from = pretrained(files, cache, "flag", 0.02, 0.04)
-    rows, counts, concentrations = _judged(files, cache, start_from)
-    ids = [cache.ids[row] for row in rows]
-    features = _label_free_features(files, cache, rows, start_from)
-    gp = fit_vote_gp(
-        features,
-        counts,
-        plan.tree,
-        seed=plan.seed,
-        on_progress=files.part("flag", 0.8, 0.95),
-        should_stop=files.should_stop,
-    )
-    seen = counts[:, plan.tree.question_slices[plan.tree.start]].sum(axis=1)
-    found = flag_mislabels(
-        ids, counts, concentrations, gp, plan.tree, false_discovery_rate=1.0, seed=plan.seed
-    )
-    enough = {ids[row] for row in np.flatnonzero(seen >= plan.config.min_flag_votes)}
-    candidates = [candidate for candidate in found if candidate.id_str in enough]
-    flagged = _count_flagged(candidates, plan.config)
-    _write_candidates(candidates, flagged, folder / "mislabels.parquet")
-    return {"judged": len(candidates), "flagged": flagged}
-
-
-def _count_flagged(candidates: list[MislabelCandidate], config: RoundConfig) -> int:
-    """Return how many of the ranked candidates experts are asked about."""
-    below = sum(candidate.q_value <= config.false_discovery_rate for candidate in candidates)
-    return max(below, min(config.review_at_least, len(candidates)))
-
-
-def _judged(
-    files: RoundFiles, cache: ImageCache, start_from: Path | None
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-    """Return cache rows (n,), votes and concentrations (n, A) of all galaxies with votes.
-
-    No network has seen the votes that it is asked about.
-    """
-    plan = files.plan
-    rows, counts = voted_rows(files, "training", cache)
-    theirs = unseen_concentrations(files, cache, start_from, stage="flag", start=0.04, end=0.75)
-    held_out, held_out_counts = voted_rows(files, "held_out", cache)
-    model = CnnModel.load(files.folder("train").path / "model")
-    ours = predict(model, cache, held_out, should_stop=files.should_stop).concentrations
-    return (
-        np.concatenate([rows, held_out]),
-        np.concatenate([counts, held_out_counts]),
-        np.concatenate([theirs * model.calibration.factors(plan.tree), ours]),
-    )
-
-
-def _label_free_features(
-    files: RoundFiles, cache: ImageCache, rows: NDArray[np.intp], start_from: Path | None
-) -> NDArray[np.float64]:
-    """Return reduced features (n, d) that no vote has taught anything.
-
-    They are an encoder's where one was pretrained, here or elsewhere; random weights say
-    less of a galaxy than its rings do.
-    """
-    config, on_progress = files.plan.config.train, files.part("flag", 0.75, 0.8)
-    encoder, origin = make_encoder(config.encoder)
-    if start_from is not None:
-        load_weights(encoder, start_from)
-    if start_from is None and origin.source == "scratch":
-        features = ring_features(
-            cache.images, rows, on_progress=on_progress, should_stop=files.should_stop
-        )
-    else:
-        network = TreeNetwork(encoder, files.plan.tree, config).eval()
-        untaught = CnnModel(network, files.plan.tree, config, origin)
-        features = predict(
-            untaught, cache, rows, on_progress=on_progress, should_stop=files.should_stop
-        ).representations
-    reducer = Reducer.fit(features, max_dimensions=files.plan.config.dimensions)
-    return reducer.transform(features)
-
-
-def _write_candidates(candidates: list[MislabelCandidate], flagged: int, path: Path) -> None:
-    fractions = pa.map_(pa.string(), pa.float64())
-    columns = {
-        "id_str": pa.array([each.id_str for each in candidates], pa.string()),
-        "question": pa.array([each.question for each in candidates], pa.string()),
-        "rank": pa.array(range(len(candidates)), pa.int64()),
-        "p_value": pa.array([each.p_value for each in candidates], pa.float64()),
-        "q_value": pa.array([each.q_value for each in candidates], pa.float64()),
-        "flagged": pa.array([rank < flagged for rank in range(len(candidates))], pa.bool_()),
-        "score": pa.array([each.score for each in candidates], pa.float64()),
-        "n_votes": pa.array([each.n_votes for each in candidates], pa.int64()),
-        "observed": pa.array([list(each.observed.items()) for each in candidates], fractions),
-        "expected": pa.array([list(each.expected.items()) for each in candidates], fractions),
-        "reason": pa.array([each.reason for each in candidates], pa.string()),
-    }
-    with replacing(path) as partial:
-        pq.write_table(pa.table(columns), partial)

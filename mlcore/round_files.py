@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlcore.round_plan import RoundPlan
 
 SUBJECTS = Path("input", "subjects.parquet")
+#: What the flag stage says of the flagged, and its folder of pictures.
+EVIDENCE, PICTURES = "evidence.parquet", "looked-at"
 CHUNK = 4096
 
 

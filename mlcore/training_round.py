@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlcore.errors import InvalidInputError
 from mlcore.round_catalogue import snapshot
-from mlcore.round_choosing import choose_subjects, flag_subjects
+from mlcore.round_choosing import choose_subjects
 from mlcore.round_files import SUBJECTS, RoundFiles
+from mlcore.round_flagging import flag_subjects
 from mlcore.round_learning import evaluate_model, predict_subjects, train_network
 from mlcore.stages import StageRecord, file_checksum
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from scipy.stats import beta
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.arrays import Floats, Ints, as_counts, require_at_least
@@ -124,15 +123,6 @@ class MislabelCandidate:
     observed: dict[str, float]
     expected: dict[str, float]
     reason: str
-
-
-@dataclass(frozen=True)
-class Contamination:
-    """Share of a catalogue that is mislabelled and flagged, with its interval."""
-
-    estimate: float
-    lower: float
-    upper: float
 
 
 def surprise(
@@ -263,45 +253,6 @@ def flag_mislabels(
         require_at_least("review_budget", review_budget, 0)
         flagged = flagged[:review_budget]
     return _candidates(flagged, ids, votes, table, q_values=q_values, tree=tree)
-
-
-def contamination(
-    reviewed_confirmed: int,
-    reviewed_total: int,
-    flagged_total: int,
-    n: int,
-    *,
-    level: float = 0.95,
-) -> Contamination:
-    """Return the share of `n` galaxies that are flagged and truly mislabelled.
-
-    The confirmed share of the reviewed, with its Jeffreys interval
-    (Beta(c + 1/2, r - c + 1/2); Brown, Cai & DasGupta 2001), times the share flagged.
-    It assumes that the reviewed are a fair choice of the flagged, and says nothing of
-    mislabels that were not flagged, so it is a lower bound on the whole. With none
-    reviewed the estimate is NaN and the interval runs from 0 to the share flagged.
-
-    Raises
-    ------
-    InvalidInputError
-        Unless 0 <= confirmed <= reviewed <= flagged <= n, n >= 1 and 0 < level < 1.
-    """
-    if not (0 <= reviewed_confirmed <= reviewed_total <= flagged_total <= n and n >= 1):
-        raise InvalidInputError(
-            "counts must obey 0 <= reviewed_confirmed <= reviewed_total <= flagged_total <= n, are "
-            f"{reviewed_confirmed}, {reviewed_total}, {flagged_total} and {n}"
-        )
-    if not 0 < level < 1:
-        raise InvalidInputError(f"level must be above 0 and below 1, is {level}")
-    share = flagged_total / n
-    if reviewed_total == 0:
-        return Contamination(float("nan"), 0.0, share)
-    rejected = reviewed_total - reviewed_confirmed
-    posterior = beta(reviewed_confirmed + 0.5, rejected + 0.5)
-    lower = 0.0 if reviewed_confirmed == 0 else float(posterior.ppf((1 - level) / 2))
-    upper = 1.0 if rejected == 0 else float(posterior.ppf((1 + level) / 2))
-    estimate = reviewed_confirmed / reviewed_total
-    return Contamination(share * estimate, share * lower, share * upper)
 
 
 def _log_odds(counts: Floats, predictive: VotePredictive) -> Floats:

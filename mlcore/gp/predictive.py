@@ -32,7 +32,7 @@ MAX_FITTED = 5000
 #: A certain label counts as this many volunteers, all of one mind.
 CERTAIN_VOTES = 10
 # Swaps are expected to be, in these parts, of any class, of common ones, of lookalikes.
-ANY, COMMON, ALIKE = 0.5, 0.25, 0.25
+ANY, COMMON, ALIKE = 0.8, 0.1, 0.1
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from mlcore.errors import (
 )
 from mlcore.gp.mislabels import MislabelCandidate
 from mlcore.images import ImageCache
-from mlcore.round_choosing import _count_flagged
+from mlcore.round_flagging import _count_flagged
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.train_config import TrainConfig
 from mlcore.training_round import STAGES, run_round
@@ -266,7 +266,7 @@ def untaught(plan, survey, tree, tmp_path_factory):
     """A whole round with neither pretraining nor calibration, and the folder it shares."""
     train = replace(plan.config.train, pretrain_steps=0)
     shared = tmp_path_factory.mktemp("shared")
-    config = replace(plan.config, train=train, calibrate=False)
+    config = replace(plan.config, train=train, calibrate=False, review_at_least=3)
     scratch = replace(plan, config=config, shared=shared)
     directory = begin(tmp_path_factory.mktemp("untaught"), input_table(survey, tree))
     return run_round(scratch, directory), shared
@@ -283,6 +283,19 @@ class TestWithoutPretraining:
     def test_still_ranks_the_votes_to_doubt(self, untaught):
         ranked = untaught[0].directory / "flag" / "mislabels.parquet"
         assert pq.read_metadata(ranked).num_rows == 40
+
+    def test_shows_what_speaks_against_the_flagged(self, untaught, tree):
+        folder = untaught[0].directory / "flag"
+        evidence = pq.read_table(folder / "evidence.parquet").to_pylist()
+        ranked = pq.read_table(folder / "mislabels.parquet").to_pylist()
+        flagged = [row["id_str"] for row in ranked if row["flagged"]]
+        assert len(flagged) >= 3
+        assert [row["id_str"] for row in evidence] == flagged
+        for row in evidence:
+            assert 0 < len(row["alike"]) <= 4
+            assert not set(row["alike"]) & set(flagged)
+            with Image.open(folder / "looked-at" / row["picture"]) as picture:
+                assert picture.size == (24, 24)
 
 
 class TestWithoutCalibration:

@@ -64,20 +64,31 @@ def question_text(flag: MislabelFlag) -> str:
     return flag.round.version.tree.question(flag.question).text(language())
 
 
+def said(flag: MislabelFlag) -> str:
+    """Return the answer that most votes went to."""
+    return _top_answer(flag, flag.observed)
+
+
+def likely(flag: MislabelFlag) -> str:
+    """Return the answer that the models expect."""
+    return _top_answer(flag, flag.expected)
+
+
+def _top_answer(flag: MislabelFlag, shares: dict[str, float]) -> str:
+    question = flag.round.version.tree.question(flag.question)
+    return question.answer(max(shares, key=shares.__getitem__)).text(language())
+
+
 def reason(flag: MislabelFlag) -> str:
     """Return in one sentence what was voted and what was expected."""
-    said, likely = (
-        max(shares, key=shares.__getitem__) for shares in (flag.observed, flag.expected)
-    )
-    question = flag.round.version.tree.question(flag.question)
     return _(
         "%(share)s of volunteers said “%(said)s”; galaxies that look like it get “%(likely)s” "
         "from %(expected)s."
     ) % {
-        "share": f"{flag.observed[said]:.0%}",
-        "said": question.answer(said).text(language()),
-        "likely": question.answer(likely).text(language()),
-        "expected": f"{flag.expected[likely]:.0%}",
+        "share": f"{max(flag.observed.values()):.0%}",
+        "said": said(flag),
+        "likely": likely(flag),
+        "expected": f"{max(flag.expected.values()):.0%}",
     }
 
 

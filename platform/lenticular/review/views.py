@@ -10,13 +10,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from lenticular.common.errors import LenticularError, NotFoundError
 from lenticular.review import presentation, selectors, services
+from lenticular.review.evidence import evidence_of, picture_path
 from lenticular.rounds.models import FlagState, MislabelFlag
 from lenticular.subjects.selectors import image_urls
 from lenticular.workflows.models import Workflow
@@ -91,6 +92,22 @@ def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
     return redirect("review-flag", following.pk)
 
 
+@experts_only
+@require_safe
+def flag_picture(_request: HttpRequest, flag_id: int) -> HttpResponse:
+    """Send the picture of what the network looked at."""
+    try:
+        path = picture_path(selectors.get_flag(flag_id=flag_id))
+    except NotFoundError as error:
+        raise Http404(error.message) from error
+    # Closed by the response.
+    picture = path.open("rb")
+    headers = {"Cache-Control": "private, max-age=3600"}
+    return cast(
+        "HttpResponse", FileResponse(picture, content_type="image/png", headers=headers)
+    )
+
+
 def _show(
     request: HttpRequest, flag: MislabelFlag, problem: LenticularError | None = None
 ) -> HttpResponse:
@@ -101,6 +118,9 @@ def _show(
         "images": image_urls(flag.subject),
         "question": presentation.question_text(flag),
         "reason": presentation.reason(flag),
+        "said": presentation.said(flag),
+        "likely": presentation.likely(flag),
+        "evidence": evidence_of(flag),
         "bars": presentation.bars(flag),
         "p_value": presentation.chance(flag.p_value),
         "q_value": presentation.chance(flag.q_value),

@@ -7,7 +7,6 @@ from sklearn.metrics import average_precision_score
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.mislabels import (
-    contamination,
     expected_false_discoveries,
     flag_mislabels,
     surprise,
@@ -187,13 +186,3 @@ def test_missing_rates_stay_missing():
     )
     with pytest.raises(InvalidInputError, match="local_rates must be between 0 and 1"):
         expected_false_discoveries([1.5])
-
-
-def test_contamination_has_an_interval_around_the_confirmed_share():
-    found = contamination(10, 20, 40, 1000)
-    assert found.estimate == pytest.approx(0.02)
-    assert found.lower < 0.02 < found.upper <= 0.04
-    assert contamination(0, 20, 40, 1000).lower == 0.0
-    assert np.isnan(contamination(0, 0, 40, 1000).estimate)
-    with pytest.raises(InvalidInputError, match="counts must obey"):
-        contamination(3, 2, 40, 1000)

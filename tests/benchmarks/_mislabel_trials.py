@@ -1,0 +1,117 @@
+"""One seed of one kind of wrong labels: our odds beside cleanlab's scores, on equal terms."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from _planted import forest, spoil
+from cleanlab.filter import find_label_issues
+from cleanlab.multiannotator import get_label_quality_multiannotator
+from cleanlab.rank import get_label_quality_scores
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from mlcore.gp.fit import fit_vote_gp
+from mlcore.gp.mislabels import expected_false_discoveries, surprise
+from mlcore.gp.predictive import certain_counts
+from mlcore.tree import DecisionTree
+
+FOLDS, BUDGET, RATES = 5, 0.05, (0.1, 0.2)
+SCORERS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
+GP_DRAWS = 128
+# A forest of 100 trees cannot say how much below 1 in 100 a chance is.
+TREES, FLOOR = 20.0, 0.05
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one seed gave: scores by name, larger more suspect, and what was flagged.
+
+    `flags` has, by rate, how many were flagged and how many of them were wrong; `issues` the
+    same for `find_label_issues`.
+    """
+
+    wrong: np.ndarray
+    scores: dict
+    flags: dict
+    issues: tuple
+    rate: float
+
+    def average_precision(self, name):
+        """Return the average precision of one ranking."""
+        return average_precision_score(self.wrong, self.scores[name])
+
+    def recall(self, name):
+        """Return the share of the wrong ones within the review budget."""
+        first = np.argsort(-self.scores[name], kind="stable")[: round(BUDGET * len(self.wrong))]
+        return self.wrong[first].sum() / self.wrong.sum()
+
+
+def question_of(n_answers):
+    """Return a tree of one question with so many answers."""
+    answers = [{"slug": f"a{i}", "text": {"en": f"a{i}"}} for i in range(n_answers)]
+    question = {"slug": "shape", "text": {"en": "Shape?"}, "answers": answers}
+    return DecisionTree.from_dict(
+        {"slug": "shape", "name": "Shape", "start": "shape", "questions": [question]}
+    )
+
+
+def run(galaxies, kind, seed):
+    """Spoil the labels, predict out of fold, and let everybody score the same predictions."""
+    spoilt = spoil(galaxies, kind, seed)
+    hard = kind.endswith("flips")
+    counts = certain_counts(spoilt.labels, galaxies.n_classes) if hard else spoilt.counts
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    forests = cross_val_predict(
+        forest(seed), galaxies.pixels, spoilt.labels, cv=folds, method="predict_proba"
+    )
+    tree = question_of(galaxies.n_classes)
+    draws = fit_vote_gp(galaxies.rings, counts, tree, seed=seed).leave_one_out_fractions(
+        GP_DRAWS, seed
+    )
+    joined = (forests + draws.mean(axis=0)) / 2
+    scores = _cleanlab("forest", spoilt, forests) | _cleanlab("joined", spoilt, joined)
+    if not hard:
+        scores["CROWDLAB, joined"] = _crowdlab(spoilt, joined)
+    alpha = TREES * forests + FLOOR
+    alone = surprise(counts, tree, concentrations=alpha, seed=seed)
+    ours = surprise(counts, tree, concentrations=alpha, draws=draws, seed=seed)
+    scores |= {"ours": ours.galaxy_scores(), "ours, forest": alone.galaxy_scores()}
+    local = ours.local_false_discovery_rates()
+    found = find_label_issues(spoilt.labels, _normalised(forests))
+    return Trial(
+        spoilt.wrong,
+        scores,
+        {rate: _counted(expected_false_discoveries(local) <= rate, spoilt) for rate in RATES},
+        _counted(found, spoilt),
+        float((1.0 - local).mean()),
+    )
+
+
+def _counted(flagged, spoilt):
+    return int(flagged.sum()), int(spoilt.wrong[flagged].sum())
+
+
+def _cleanlab(name, spoilt, chances):
+    return {
+        f"{scorer}, {name}": -get_label_quality_scores(
+            spoilt.labels, _normalised(chances), method=scorer
+        )
+        for scorer in SCORERS
+    }
+
+
+def _crowdlab(spoilt, chances):
+    """Return CROWDLAB's doubt of the votes' consensus, a column for each voter's turn."""
+    votes = np.full((len(spoilt.labels), int(spoilt.counts.sum(axis=1).max())), np.nan)
+    for row, counts in enumerate(spoilt.counts.astype(int)):
+        given = np.repeat(np.arange(len(counts)), counts)
+        votes[row, : len(given)] = np.random.default_rng(row).permutation(given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = get_label_quality_multiannotator(votes, _normalised(chances), verbose=False)
+    return -found["label_quality"]["consensus_quality_score"].to_numpy()
+
+
+def _normalised(chances):
+    return chances / chances.sum(axis=1, keepdims=True)
