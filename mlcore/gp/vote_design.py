@@ -71,10 +71,11 @@ class VoteDesign:
 
     def __post_init__(self) -> None:
         n = len(self.basis)
-        if self.fractions.shape != (n, len(self.tree.label_cols)) or self.votes.shape != (n,):
+        wanted = [(n, len(self.tree.label_cols))] * 2 + [(n,)]
+        shapes = [self.fractions.shape, self.counts.shape, self.votes.shape]
+        if shapes != wanted:
             raise InvalidInputError(
-                f"fractions and votes must be of {n} galaxies, are {self.fractions.shape} "
-                f"and {self.votes.shape}"
+                f"fractions, counts and votes must be of {n} galaxies, are {shapes}"
             )
         if n and self.votes.min() < 0:
             raise InvalidInputError(f"votes must be at least 0, is {self.votes.min()}")
@@ -166,7 +167,7 @@ class _State:
         return cls(
             design,
             asked_curvature(design.own_fractions(), design.tree),
-            design.votes.astype(np.float64).copy(),
+            design.votes.copy(),
             covariance,
             pulled,
             _quadratic(basis, covariance),

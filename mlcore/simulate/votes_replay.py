@@ -260,11 +260,7 @@ class World:
         return fit_vote_regression(self.basis[voted], counts, self.tree, self.plan.config)
 
     def rounds(self, strategy: Strategy) -> Iterator[tuple[NDArray[np.int64], VoteRegression]]:
-        """Yield the volunteers (m,) asked so far, and the model of their votes, per round.
-
-        A round is asked in four parts where the strategy does not look at the model, so
-        that retirement can act within it.
-        """
+        """Yield the volunteers (m,) asked so far, and the model of their votes, per round."""
         asked = np.zeros(len(self.basis), dtype=np.int64)
         model, target = self.fit(asked), self.plan.first
         order = np.random.default_rng([self.seed, 13]).permutation(len(asked))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from scipy.special import bdtrc
+from scipy.special import betainc
 
 from mlcore.gp.acquisition import tree_information
 from mlcore.gp.vote_design import VoteDesign
@@ -133,10 +133,10 @@ class RandomAdaptive:
     def _settled(self, known: VotesSoFar) -> NDArray[np.bool_]:
         votes = np.sort(known.first_answers(known.counts), axis=1)
         ahead, behind = votes[:, -1], votes[:, -2]
-        # P(Beta(ahead + 1, behind + 1) > 1/2) is a binomial tail.
-        sure = 1.0 - bdtrc(ahead, ahead + behind + 1, 0.5)
+        sure = betainc(behind + 1, ahead + 1, 0.5)
         enough = known.asked >= self.least
-        return (enough & (sure >= self.sure)) | (known.asked >= FULL_VOTES)
+        settled: NDArray[np.bool_] = (enough & (sure >= self.sure)) | (known.asked >= FULL_VOTES)
+        return settled
 
 
 @dataclass(frozen=True)
