@@ -26,7 +26,7 @@ from scipy.special import log_softmax, softmax
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.acquisition import asked_probability
-from mlcore.gp.arrays import Bools, Floats, Ints, as_counts, as_matrix, require_at_least
+from mlcore.gp.arrays import Floats, Ints, as_counts, as_matrix, require_at_least
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +104,7 @@ def kernel_basis(
         For no such row with finite features.
     """
     known = as_matrix(features, "features")
-    usable: Bools = np.isfinite(known).all(axis=1)
+    usable = np.asarray(np.isfinite(known).all(axis=1))
     offered = known[usable] if among is None else known[among][usable[among]]
     if not len(offered):
         raise InvalidInputError("features must have a row that is finite, have none")

@@ -152,6 +152,13 @@ class TestDesigned:
         more = Designed(random_share=1.0).ask(known(), 50)
         assert (more == RandomThin().ask(known(), 50)).all()
 
+    def test_may_be_blind_to_what_votes_say(self):
+        state = known(some_asked(6))
+        turned = replace(state, counts=state.counts[:, [1, 0, 2, 3, 4]])
+        blind = Designed(own_votes=False)
+        assert (blind.ask(state, 100) == blind.ask(turned, 100)).all()
+        assert (Designed().ask(state, 100) != Designed().ask(turned, 100)).any()
+
     def test_gives_few_votes_to_many_galaxies(self):
         more = Designed().ask(known(), 100)
         assert more.sum() == 100
