@@ -153,7 +153,7 @@ class TestDesigned:
         assert (more == RandomThin().ask(known(), 50)).all()
 
     def test_may_be_blind_to_what_votes_say(self):
-        state = known(some_asked(6))
+        state = known(some_asked(6, 120))
         turned = replace(state, counts=state.counts[:, [1, 0, 2, 3, 4]])
         blind = Designed(own_votes=False)
         assert (blind.ask(state, 100) == blind.ask(turned, 100)).all()
