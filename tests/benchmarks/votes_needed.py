@@ -25,7 +25,7 @@ WORKERS = int(os.environ.get("LENTICULAR_BENCH_WORKERS", os.cpu_count() or 1))
 WORK = os.environ.get("LENTICULAR_BENCH_WORK")
 ROOT = Path(__file__).parents[2]
 REAL = Path(os.environ.get("LENTICULAR_REAL_DATA", ROOT.parent / "shared" / "data")) / "sdss_gz1"
-DRAWN, DRAWN_SEED = 4000, 7
+DRAWN, DRAWN_SEED = 4000, 11
 
 
 def table():
