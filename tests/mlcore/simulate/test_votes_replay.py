@@ -1,9 +1,11 @@
 """Curves of votes and skill, for each strategy and seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mlcore.errors import CancelledError, InvalidInputError
+from mlcore.errors import CancelledError, InvalidInputError, NotEnoughVotesError
 from mlcore.simulate.votes_replay import VotesPlan, World, replay_seed
 from mlcore.simulate.votes_strategies import STRATEGIES, Designed, RandomThin, RandomWhole
 from tests.mlcore.simulate.vote_surveys import make_survey, small_plan
@@ -72,6 +74,26 @@ class TestReplaySeed:
     def test_refuses_a_negative_seed(self):
         with pytest.raises(InvalidInputError, match="seed must be at least 0, is -1"):
             replay_seed(SURVEY, small_plan(), -1)
+
+
+class TestBadInput:
+    def test_galaxies_without_features_and_twins_do_no_harm(self):
+        features = SURVEY.features.copy()
+        features[1:20:2] = np.nan
+        features[40:60] = features[40]
+        survey = replace(SURVEY, features=features)
+        found = replay_seed(survey, small_plan(goal=0.5), 1, strategies=(Designed(),))
+        assert np.isfinite(found.curves[0].skill).all()
+
+    def test_features_that_tell_nothing(self):
+        survey = replace(SURVEY, features=np.ones_like(SURVEY.features))
+        with pytest.raises(NotEnoughVotesError, match="the features tell nothing"):
+            replay_seed(survey, small_plan(), 1)
+
+    def test_one_answer_only(self):
+        alike = np.tile([1.0, 0.0, 0.0, 0.5, 0.5], (len(SURVEY.features), 1))
+        with pytest.raises(NotEnoughVotesError, match="must be above 0"):
+            replay_seed(replace(SURVEY, fractions=alike), small_plan(), 1)
 
 
 class TestWorld:
