@@ -77,6 +77,9 @@ class VoteDesign:
             raise InvalidInputError(
                 f"fractions, counts and votes must be of {n} galaxies, are {shapes}"
             )
+        for name in ("basis", "fractions", "counts"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise InvalidInputError(f"{name} must be finite, but some are not")
         if n and self.votes.min() < 0:
             raise InvalidInputError(f"votes must be at least 0, is {self.votes.min()}")
 
@@ -150,7 +153,7 @@ class _State:
     def start(cls, design: VoteDesign) -> _State:
         """Take account of all votes so far.
 
-        `weighted` (Q, p, p) is S M; `spread` (n, Q) is phi^T S phi; `reach` (n, Q) is
+        `weighted` (Q, p, p) is S M S; `spread` (n, Q) is phi^T S phi; `reach` (n, Q) is
         phi^T S M S phi.
         """
         basis, config = design.basis, design.config

@@ -178,6 +178,8 @@ def test_refuses_bad_numbers(one_question, arguments, said):
         ({"fractions": np.ones((3, 5))}, r"must be of 3 galaxies, are .*\(3, 5\)"),
         ({"counts": np.ones((2, 2))}, r"must be of 3 galaxies, .*\(2, 2\)"),
         ({"votes": np.zeros(2, dtype=np.int64)}, r"must be of 3 galaxies, .*\(2,\)"),
+        ({"fractions": np.full((3, 2), np.nan)}, "fractions must be finite"),
+        ({"basis": np.full((3, 2), np.inf)}, "basis must be finite"),
         ({"votes": np.array([0, -1, 0])}, "votes must be at least 0, is -1"),
     ],
 )
