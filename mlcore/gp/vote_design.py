@@ -71,11 +71,15 @@ class VoteDesign:
 
     def __post_init__(self) -> None:
         n = len(self.basis)
-        if self.fractions.shape != (n, len(self.tree.label_cols)) or self.votes.shape != (n,):
+        wanted = [(n, len(self.tree.label_cols))] * 2 + [(n,)]
+        shapes = [self.fractions.shape, self.counts.shape, self.votes.shape]
+        if shapes != wanted:
             raise InvalidInputError(
-                f"fractions and votes must be of {n} galaxies, are {self.fractions.shape} "
-                f"and {self.votes.shape}"
+                f"fractions, counts and votes must be of {n} galaxies, are {shapes}"
             )
+        for name in ("basis", "fractions", "counts"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise InvalidInputError(f"{name} must be finite, but some are not")
         if n and self.votes.min() < 0:
             raise InvalidInputError(f"votes must be at least 0, is {self.votes.min()}")
 
@@ -149,7 +153,7 @@ class _State:
     def start(cls, design: VoteDesign) -> _State:
         """Take account of all votes so far.
 
-        `weighted` (Q, p, p) is S M; `spread` (n, Q) is phi^T S phi; `reach` (n, Q) is
+        `weighted` (Q, p, p) is S M S; `spread` (n, Q) is phi^T S phi; `reach` (n, Q) is
         phi^T S M S phi.
         """
         basis, config = design.basis, design.config
@@ -166,7 +170,7 @@ class _State:
         return cls(
             design,
             asked_curvature(design.own_fractions(), design.tree),
-            design.votes.astype(np.float64).copy(),
+            design.votes.copy(),
             covariance,
             pulled,
             _quadratic(basis, covariance),

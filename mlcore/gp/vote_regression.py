@@ -104,7 +104,7 @@ def kernel_basis(
         For no such row with finite features.
     """
     known = as_matrix(features, "features")
-    usable = np.isfinite(known).all(axis=1)
+    usable = np.asarray(np.isfinite(known).all(axis=1))
     offered = known[usable] if among is None else known[among][usable[among]]
     if not len(offered):
         raise InvalidInputError("features must have a row that is finite, have none")

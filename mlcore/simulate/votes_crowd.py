@@ -44,7 +44,7 @@ class VoteRecord:
     @property
     def most(self) -> int:
         """V, the votes that a galaxy can get."""
-        return self.running.shape[1] - 1
+        return int(self.running.shape[1]) - 1
 
     def counts(self, n_votes: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the counts (n, A) of each galaxy's first `n_votes` (n,) volunteers.

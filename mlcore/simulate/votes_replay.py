@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlcore.errors import InvalidInputError
+from mlcore.errors import InvalidInputError, NotEnoughVotesError
 from mlcore.gp.acquisition import asked_probability
 from mlcore.gp.vote_regression import RegressionConfig, fit_vote_regression, kernel_basis
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
@@ -160,6 +160,8 @@ def replay_seed(
     ------
     InvalidInputError
         For a negative seed.
+    NotEnoughVotesError
+        Where even 40 votes on every galaxy teach the model nothing.
     CancelledError
         After `should_stop` said so.
     """
@@ -168,6 +170,11 @@ def replay_seed(
     world = World.of(survey, plan, seed)
     whole = np.full(len(world.basis), FULL_VOTES)
     full_skill, full_accuracy = world.score(world.fit(whole))
+    if not full_skill > 0:
+        raise NotEnoughVotesError(
+            "skill of the whole pool with 40 votes each must be above 0 to compare anything, "
+            f"is {full_skill:.4f}: the features tell nothing of the answers"
+        )
     chosen = tuple(make() for make in STRATEGIES) if strategies is None else strategies
     curves = []
     for place, strategy in enumerate(chosen):
@@ -260,11 +267,7 @@ class World:
         return fit_vote_regression(self.basis[voted], counts, self.tree, self.plan.config)
 
     def rounds(self, strategy: Strategy) -> Iterator[tuple[NDArray[np.int64], VoteRegression]]:
-        """Yield the volunteers (m,) asked so far, and the model of their votes, per round.
-
-        A round is asked in four parts where the strategy does not look at the model, so
-        that retirement can act within it.
-        """
+        """Yield the volunteers (m,) asked so far, and the model of their votes, per round."""
         asked = np.zeros(len(self.basis), dtype=np.int64)
         model, target = self.fit(asked), self.plan.first
         order = np.random.default_rng([self.seed, 13]).permutation(len(asked))

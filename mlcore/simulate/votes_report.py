@@ -136,7 +136,7 @@ class VotesReport:
         pool, test = self.results[0].pool, self.results[0].test
         names, seeds = self._names(), len(self.results)
         return [
-            f"{self.survey}: {pool:,} galaxies in the pool, {test:,} in the test set, {seeds} seeds",
+            f"{self.survey}: {pool:,} galaxies in the pool, {test:,} to test on, {seeds} seeds",
             f"Skill of the full pool with 40 votes each: {full:.3f} nats per volunteer",
             f"(of the true fractions themselves: {best:.3f})",
             "",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from scipy.special import bdtrc
+from scipy.special import betainc
 
 from mlcore.gp.acquisition import tree_information
 from mlcore.gp.vote_design import VoteDesign
@@ -133,10 +133,10 @@ class RandomAdaptive:
     def _settled(self, known: VotesSoFar) -> NDArray[np.bool_]:
         votes = np.sort(known.first_answers(known.counts), axis=1)
         ahead, behind = votes[:, -1], votes[:, -2]
-        # P(Beta(ahead + 1, behind + 1) > 1/2) is a binomial tail.
-        sure = 1.0 - bdtrc(ahead, ahead + behind + 1, 0.5)
+        sure = betainc(behind + 1, ahead + 1, 0.5)
         enough = known.asked >= self.least
-        return (enough & (sure >= self.sure)) | (known.asked >= FULL_VOTES)
+        settled: NDArray[np.bool_] = (enough & (sure >= self.sure)) | (known.asked >= FULL_VOTES)
+        return settled
 
 
 @dataclass(frozen=True)
@@ -204,10 +204,12 @@ class Designed:
     """Ours: each vote where it improves the survey's predictions most.
 
     See `mlcore.gp.vote_design`. A share of the votes is spread thin at random, as a site's
-    control arm is.
+    control arm is. Without `own_votes` it does not look at what the votes on a galaxy say,
+    but through the model: to see what that is worth.
     """
 
     random_share: float = 0.1
+    own_votes: bool = True
     name: str = "ours"
     thin: RandomThin = field(default_factory=RandomThin)
 
@@ -217,7 +219,7 @@ class Designed:
         design = VoteDesign(
             known.basis,
             known.model.mean_fractions(known.basis),
-            known.counts,
+            known.counts if self.own_votes else np.zeros_like(known.counts),
             known.asked + more,
             known.tree,
             known.model.config,
@@ -257,5 +259,6 @@ STRATEGIES: tuple[Callable[[], Strategy], ...] = (
     InformationTop,
     lambda: InformationTop(5, "BALD top-k, 5 votes each"),
     RandomThin,
+    lambda: Designed(own_votes=False, name="ours, blind to a galaxy's own votes"),
     Designed,
 )

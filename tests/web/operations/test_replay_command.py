@@ -14,11 +14,13 @@ from django.core.management import CommandError, call_command
 
 from lenticular.operations.management.commands.replay import Command
 from mlcore.simulate.replay_plan import ReplayPlan
+from tests.mlcore.simulate import vote_surveys
 from tests.mlcore.simulate.replay_galaxies import draw_folder, small_plan
 
 
 class SmallReplay(Command):
     plan = small_plan()
+    votes_plan = vote_surveys.small_plan(pool=60, goal=0.3)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,26 @@ class TestReplay:
         assert list((tmp_path / "temporary").iterdir()) == []
 
 
+class TestVotesNeeded:
+    def test_compares_strategies_on_a_folder(self, folder, tmp_path, capsys):
+        written = tmp_path / "needed.json"
+        run(SmallReplay(), folder, "--votes-needed", "--seeds", "1", "--json", str(written))
+        said = capsys.readouterr().out
+        assert "random, 40 votes each" in said
+        assert "| ours" in said
+        assert "inverse probability" in said
+        document = json.loads(written.read_text())
+        assert document["survey"] == "bars"
+        assert [result["seed"] for result in document["seeds"]] == [0]
+
+    def test_compares_strategies_on_drawn_galaxies(self, tmp_path, capsys):
+        work = tmp_path / "work"
+        options = ["--drawn", "90", "--votes-needed", "--seeds", "1", "--seed", "3"]
+        call_command(SmallReplay(), *options, "--work", str(work))
+        assert "drawn: 60 galaxies in the pool" in capsys.readouterr().out
+        assert list(work.glob("votes-needed-*-3.json"))
+
+
 class TestStop:
     def test_says_so_writes_no_result_and_has_its_own_exit_code(self, folder, tmp_path):
         written = tmp_path / "result.json"
@@ -106,6 +128,23 @@ class TestErrors:
     def test_a_result_that_could_not_be_written_is_refused_before_the_work(self, folder, tmp_path):
         with pytest.raises(CommandError, match="--json must be in a folder that exists"):
             run(SmallReplay(), folder, "--json", str(tmp_path / "none" / "result.json"))
+
+    def test_drawn_galaxies_without_votes_needed(self):
+        with pytest.raises(CommandError, match="--drawn must go with --votes-needed"):
+            call_command(SmallReplay(), "--drawn", "90")
+
+    def test_too_few_drawn_galaxies(self):
+        with pytest.raises(CommandError, match="galaxies must be at least 40 in the pool"):
+            call_command(SmallReplay(), "--drawn", "0", "--votes-needed")
+
+    @pytest.mark.parametrize("galaxies", [[], ["--drawn", "90", "--real", "there"]])
+    def test_no_galaxies_or_two_kinds_of_them(self, galaxies):
+        with pytest.raises(CommandError, match="--real"):
+            call_command(SmallReplay(), *galaxies, "--votes-needed")
+
+    def test_no_seeds(self, folder):
+        with pytest.raises(CommandError, match="--seeds must be at least 1, is 0"):
+            run(SmallReplay(), folder, "--votes-needed", "--seeds", "0")
 
     def test_a_bad_seed(self, folder):
         with pytest.raises(CommandError, match="seed must be in"):

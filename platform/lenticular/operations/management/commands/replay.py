@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 TREES = settings.ROOT / "fixtures" / "trees"
 DRAWN_TREE = "gz-decals-5"
-DRAWN_SEED = 7
+DRAWN_SEED = 11
 INTERRUPTED = 130
 SHOWN_REJECTIONS = 20
 _FORMAT = "{desc:24}{percentage:3.0f}%|{bar:30}| {elapsed}{postfix}"
