@@ -249,7 +249,7 @@ class TestWholeRound:
         assert set(queue["top_answer"]) <= {"shape_round", "shape_bar"}
         panel = [int(id_str[2:]) % 4 == 0 for id_str in queue["id_str"]]
         assert panel == sorted(panel)
-        assert "s:5" not in queue["id_str"][: finished[0].records["acquire"].result["batch"]]
+        assert finished[0].records["acquire"].result["rule"] == "information"
 
     def test_ranks_the_votes_to_doubt(self, finished):
         found = pq.read_table(finished[0].directory / "flag" / "mislabels.parquet").to_pylist()
