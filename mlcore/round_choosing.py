@@ -31,6 +31,7 @@ from mlcore.gp.fit import fit_vote_gp
 from mlcore.gp.model import MAX_JOINT, VoteGP
 from mlcore.gp.reduce import Reducer
 from mlcore.neighbours import write_neighbours
+from mlcore.round_design import place_votes
 from mlcore.round_survey import Survey, open_survey
 from mlcore.stages import json_checksum
 
@@ -140,7 +141,7 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
         "labelled": len(survey.labelled),
         "mean_score": float(scores.mean()) if len(scores) else 0.0,
         "neighbours_among": found["searched"],
-        "rule": "random" if model.problem else files.plan.config.acquisition,
+        "rule": work.rule_name,
         "fallback": model.problem,
         "doubts": dict(model.gp.fallbacks),
     }
@@ -159,11 +160,16 @@ class _Choosing:
     model: VoteModel
     candidates: NDArray[np.intp]
 
+    @property
+    def rule_name(self) -> str:
+        return "random" if self.model.problem else self.files.plan.config.acquisition
+
     @cached_property
     def rule(self) -> AcquisitionRule:
-        config = self.files.plan.config
+        """What candidates are scored with; of ``design``, those that get no vote of the batch."""
+        config, name = self.files.plan.config, self.rule_name
         return make_rule(
-            "random" if self.model.problem else config.acquisition,
+            "information" if name == "design" else name,
             n_votes=config.expected_votes,
             n_draws=config.draws,
             seed=self.files.plan.seed,
@@ -195,6 +201,8 @@ class _Choosing:
     def batch(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
         """Return the batch, as places among the candidates, and the votes it wants."""
         config = self.files.plan.config
+        if self.rule_name == "design":
+            return place_votes(self.files.plan, self.survey, self.candidates, self.model.features)
         active = np.flatnonzero(~self.survey.control[self.candidates])
         best = active[np.argsort(-scores[active], kind="stable")]
         if self.rule.counts_votes and len(best):

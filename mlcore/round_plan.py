@@ -18,8 +18,8 @@ from mlcore.train_config import TrainConfig
 if TYPE_CHECKING:
     from mlcore.tree import DecisionTree
 
-# Each has a file in `mlcore.gp.acquisition`.
-ACQUISITION_RULES = ("information", "bald", "entropy", "margin", "random")
+# Each has a file in `mlcore.gp.acquisition`, but for "design": `mlcore.gp.vote_design`.
+ACQUISITION_RULES = ("information", "design", "bald", "entropy", "margin", "random")
 _AT_LEAST = {
     "min_training_subjects": 2,
     "min_held_out_subjects": 2,
@@ -61,7 +61,8 @@ class RoundConfig:
     expected_votes
         Votes that a galaxy is expected to get once it is asked about.
     batch
-        Galaxies to ask about next, chosen to differ from each other.
+        Galaxies to ask about next, chosen to differ from each other; under ``design``, that
+        many times `expected_votes` votes, on as many galaxies as they do most good on.
     retirement_votes
         Votes after which a galaxy is asked about no more.
     folds

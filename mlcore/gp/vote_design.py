@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlcore.errors import InvalidInputError
-from mlcore.gp.arrays import Floats, Ints, require_at_least
+from mlcore.gp.arrays import Bools, Floats, Ints, require_at_least
 from mlcore.gp.vote_regression import (
     asked_curvature,
     effective_votes,
@@ -99,7 +99,14 @@ class VoteDesign:
         own: Floats = (prior * self.fractions + self.counts) / (prior + total)
         return own
 
-    def choose(self, n_votes: int, *, max_votes: int = 40, block: int = 1) -> tuple[Ints, Floats]:
+    def choose(
+        self,
+        n_votes: int,
+        *,
+        max_votes: int = 40,
+        block: int = 1,
+        allowed: Bools | None = None,
+    ) -> tuple[Ints, Floats]:
         """Choose whom the next `n_votes` volunteers are asked about.
 
         Parameters
@@ -111,6 +118,9 @@ class VoteDesign:
         block
             Galaxies chosen at a time, at least 1. They do not know of each other, so that
             1 is the exact greedy choice, and some 8 is faster and much the same.
+        allowed
+            Galaxies (n,) that may be asked about; all when None. The others still stand for
+            the survey.
 
         Returns
         -------
@@ -121,20 +131,30 @@ class VoteDesign:
         Raises
         ------
         InvalidInputError
-            For a number out of its range.
+            For a number out of its range, or `allowed` of another length.
         """
         require_at_least("n_votes", n_votes, 0)
         require_at_least("max_votes", max_votes, 1)
         require_at_least("block", block, 1)
+        limits = self._limits(max_votes, allowed)
         state = _State.start(self)
         chosen, gains = [np.empty(0, dtype=np.int64)], [np.empty(0)]
-        left = min(n_votes, int(np.maximum(max_votes - self.votes, 0).sum()))
+        left = min(n_votes, int(np.maximum(limits - self.votes, 0).sum()))
         while left > 0:
-            rows, gain = state.take(min(block, left), max_votes)
+            rows, gain = state.take(min(block, left), limits)
             chosen.append(rows)
             gains.append(gain)
             left -= len(rows)
         return np.concatenate(chosen), np.concatenate(gains)
+
+    def _limits(self, max_votes: int, allowed: Bools | None) -> Ints:
+        """Return the votes (n,) that each galaxy may get in all."""
+        limits = np.full(len(self.votes), max_votes, dtype=np.int64)
+        if allowed is not None:
+            if np.shape(allowed) != limits.shape:
+                raise InvalidInputError(f"allowed must be ({len(limits)},), is {np.shape(allowed)}")
+            limits[~np.asarray(allowed, dtype=bool)] = 0
+        return limits
 
 
 @dataclass
@@ -177,13 +197,13 @@ class _State:
             _quadratic(basis, pulled),
         )
 
-    def take(self, number: int, max_votes: int) -> tuple[Ints, Floats]:
+    def take(self, number: int, limits: Ints) -> tuple[Ints, Floats]:
         """Choose up to `number` galaxies, and count a vote on each as given."""
         rho = self.design.config.rho
         worth = effective_votes(self.votes + 1, rho) - effective_votes(self.votes, rho)
         told = worth[:, None] * self.curvature
         gain = (told * self.reach / (1.0 + told * self.spread)).sum(axis=1)
-        gain[self.votes >= max_votes] = -np.inf
+        gain[self.votes >= limits] = -np.inf
         best = np.argsort(-gain, kind="stable")[:number]
         best = best[np.isfinite(gain[best])]
         self._learn(best, told[best])

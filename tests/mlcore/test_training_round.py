@@ -308,6 +308,35 @@ class TestWithoutCalibration:
         assert not (result.directory / "flag" / "folds").exists()
 
 
+class TestVotesPlacedOneByOne:
+    @pytest.fixture
+    def choose(self, plan, copy):
+        changed = replace(plan, config=replace(plan.config, acquisition="design"))
+
+        def choose_():
+            result = run_round(changed, copy, until="acquire").records["acquire"].result
+            queue = pq.read_table(copy / "acquire" / "queue.parquet").to_pydict()
+            return result, queue
+
+        return choose_
+
+    def test_all_votes_of_the_batch_are_placed_outside_the_panel(self, choose, plan):
+        result, queue = choose()
+        batch = [int(id_str[2:]) for id_str in queue["id_str"][: result["batch"]]]
+        assert result["rule"] == "design"
+        assert result["batch_votes"] == sum(queue["votes_wanted"][: result["batch"]])
+        placed = plan.config.batch * plan.config.expected_votes
+        assert result["batch_votes"] == placed + 2 * (5 in batch)
+        assert not any(number % 4 == 0 or number == 3 for number in batch)
+        assert queue["rank"] == list(range(len(queue["id_str"])))
+
+    def test_of_a_large_survey_some_stand_for_all(self, choose, monkeypatch):
+        monkeypatch.setattr("mlcore.round_design.OFFERED", 3)
+        result, queue = choose()
+        batch = [int(id_str[2:]) for id_str in queue["id_str"][: result["batch"]]]
+        assert 0 < sum(number >= 40 for number in batch) <= 3
+
+
 class TestResuming:
     def test_a_finished_round_does_nothing_again(self, plan, copy):
         said = []

@@ -186,3 +186,20 @@ def test_refuses_bad_numbers(one_question, arguments, said):
 def test_refuses_what_does_not_fit(one_question, changes, said):
     with pytest.raises(InvalidInputError, match=said):
         make_design(one_question(2), 3, **changes)
+
+
+def test_only_the_allowed_are_asked_about_and_the_others_still_count(one_question):
+    design = make_design(one_question(3), 12)
+    allowed = np.arange(12) % 3 == 0
+    chosen, gains = design.choose(9, max_votes=2, allowed=allowed)
+    assert set(chosen) == set(np.flatnonzero(allowed))
+    assert np.bincount(chosen).max() == 2
+    alone = make_design(
+        one_question(3), 4, basis=design.basis[allowed], fractions=design.fractions[allowed]
+    )
+    assert not np.isclose(gains[0], alone.choose(1)[1][0])
+
+
+def test_allowed_must_be_of_every_galaxy(one_question):
+    with pytest.raises(InvalidInputError, match=r"allowed must be \(5,\), is \(3,\)"):
+        make_design(one_question(2), 5).choose(1, allowed=np.ones(3, dtype=bool))
