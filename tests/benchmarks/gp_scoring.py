@@ -1,65 +1,80 @@
-"""How long the Gaussian process takes to learn from votes and to score a survey."""
+"""How long the Gaussian process takes to learn from votes and to score a survey.
+
+Beside it, on some of the same candidates and in the same run, the way it was done before:
+latents in double precision, and information from 32 draws.
+"""
 
 from __future__ import annotations
 
+import resource
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import softmax
+from _drawn_votes import DIMENSIONS, DrawnVotes
 
-from mlcore.gp.acquisition import InformationRule, asked_probability, score_candidates
+from mlcore.gp.acquisition import BaldRule, InformationRule, score_candidates
+from mlcore.gp.bulk import BulkLatents
 from mlcore.gp.fit import fit_vote_gp
-from mlcore.tree import DecisionTree
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
+
+    from mlcore.gp.acquisition import AcquisitionRule, LatentModel
+    from mlcore.gp.model import VoteGP
+    from mlcore.tree import DecisionTree
+
+    # Numbers of galaxies with votes, and of candidates.
+    Sizes = tuple[tuple[int, int], ...]
 
 TITLE = "Scoring galaxies by what their votes would teach"
-TREE = Path(__file__).parents[2] / "fixtures" / "trees" / "gz-decals-5.json"
-LABELS, CANDIDATES, DIMENSIONS, VOLUNTEERS = 1000, 100_000, 40, 10
+SIZES = ((1000, 1_000_000), (5000, 1_000_000))
+# As many are scored in the old way.
+BEFORE = 20_000
 # Candidates are handed over in blocks of this size, as a training round does.
 BLOCK = 8192
 
 
-def table() -> list[dict[str, str]]:
+class OldLatents:
+    """A GP's latents as they were, one question after the other in double precision."""
+
+    def __init__(self, gp: VoteGP) -> None:
+        self.latent = gp.latent
+        self.scatter_variance = BulkLatents.of(gp).scatter_variance
+
+
+def table(sizes: Sizes = SIZES, before: int = BEFORE) -> list[dict[str, str]]:
     """Fit on drawn galaxies, score others, and time both."""
-    tree = DecisionTree.from_file(TREE)
-    rng = np.random.default_rng(0)
-    features = rng.standard_normal((LABELS, DIMENSIONS))
-    counts = _votes(features, tree, rng)
+    return [row for labels, candidates in sizes for row in _rows(labels, candidates, before)]
+
+
+def _rows(labels: int, candidates: int, before: int) -> Iterator[dict[str, str]]:
+    known = DrawnVotes.draw(labels, np.random.default_rng(0))
     begun = time.perf_counter()
-    gp = fit_vote_gp(features, counts, tree, seed=0)
-    fitted = time.perf_counter()
-    candidates = rng.standard_normal((CANDIDATES, DIMENSIONS))
-    for start in range(0, CANDIDATES, BLOCK):
-        block = candidates[start : start + BLOCK]
-        score_candidates(gp, block, tree, InformationRule(), seed=0)
-    scored = time.perf_counter()
-    return [
-        {
-            "labels": f"{LABELS:,}",
-            "answers": str(len(tree.label_cols)),
-            "seconds to fit": f"{fitted - begun:.1f}",
-            "candidates": f"{CANDIDATES:,}",
-            "seconds to score": f"{scored - fitted:.1f}",
-            "scored per second": f"{CANDIDATES / (scored - fitted):,.0f}",
-        }
-    ]
+    gp = fit_vote_gp(known.features, known.counts, known.tree, seed=0)
+    fitted = time.perf_counter() - begun
+    new = _time(BulkLatents.of(gp), InformationRule(), known.tree, candidates)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    old = _time(OldLatents(gp), BaldRule(), known.tree, before)
+    yield {
+        "labels": f"{labels:,}",
+        "answers": str(len(known.tree.label_cols)),
+        "seconds to fit": f"{fitted:.1f}",
+        "candidates": f"{candidates:,}",
+        "seconds to score": f"{new:.1f}",
+        "scored per second": f"{candidates / new:,.0f}",
+        "before, per second": f"{before / old:,.0f}",
+        "ratio": f"{candidates / new * old / before:.1f}",
+        "peak memory, MiB": f"{peak:,.0f}",
+    }
 
 
-def _votes(
-    features: NDArray[np.float64], tree: DecisionTree, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Draw the votes (n, A) of volunteers who walk the tree."""
-    taste = 0.4 * rng.standard_normal((features.shape[1], len(tree.label_cols)))
-    fractions = np.hstack(
-        [softmax(features @ taste[:, columns], axis=1) for columns in tree.question_slices.values()]
-    )
-    asked = rng.binomial(VOLUNTEERS, np.minimum(asked_probability(fractions, tree), 1.0))
-    votes = [
-        rng.multinomial(asked[:, place], fractions[:, columns])
-        for place, columns in enumerate(tree.question_slices.values())
-    ]
-    return np.hstack(votes).astype(np.float64)
+def _time(model: LatentModel, rule: AcquisitionRule, tree: DecisionTree, number: int) -> float:
+    rng, begun = np.random.default_rng(1), time.perf_counter()
+    drawing = 0.0
+    for start in range(0, number, BLOCK):
+        paused = time.perf_counter()
+        block = rng.standard_normal((min(BLOCK, number - start), DIMENSIONS))
+        drawing += time.perf_counter() - paused
+        score_candidates(model, block, tree, rule)
+    return time.perf_counter() - begun - drawing

@@ -135,7 +135,8 @@ def test_twins_of_a_chosen_galaxy_wait(tmp_path, tree):
     _, plain = choose(tmp_path, tree, looks, counts, config=replace(CONFIG, acquisition="entropy"))
     names = {f"s:{row}" for row in [*others, best]}
     ours, plain = (sum(i in names for i in queue["id_str"][:12]) for queue in (ours, plain))
-    assert ours <= 2 < 4 <= plain
+    assert ours <= 2
+    assert plain >= 4
 
 
 def test_the_panel_is_never_in_the_batch(tmp_path, tree):

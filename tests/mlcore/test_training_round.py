@@ -522,6 +522,7 @@ class TestConfig:
             ({"folds": True}, "folds must be a whole number of at least 2, is True"),
             ({"calibrate": 1}, "calibrate must be true or false, is 1"),
             ({"batch": "many"}, "batch must be a whole number of at least 1, is 'many'"),
+            ({"acquisition": "best"}, "acquisition must be one of information, .*, is 'best'"),
             ({"false_discovery_rate": 1.0}, "false_discovery_rate must be in"),
             ({"gate_margin": -0.1}, "gate_margin must be finite and at least 0, is -0.1"),
             ({"epochs": 3}, "epochs must be a setting of a round, is unknown"),

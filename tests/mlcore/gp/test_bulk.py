@@ -48,7 +48,9 @@ def test_latents_are_those_of_the_model(max_exact, kernel, branching_tree):
     assert bulk.scatter_variance.shape == (5,)
 
 
-def test_with_every_direction_equally_noisy_votes_have_the_same_variances(one_question, monkeypatch):
+def test_with_every_direction_equally_noisy_votes_have_the_same_variances(
+    one_question, monkeypatch
+):
     monkeypatch.setattr("mlcore.gp.bulk.RAISED", 0.0)
     rng = np.random.default_rng(0)
     features = rng.standard_normal((80, 3))
