@@ -16,7 +16,7 @@ from mlcore.gp.mislabels import expected_false_discoveries, surprise
 from mlcore.gp.predictive import certain_counts
 from mlcore.tree import DecisionTree
 
-FOLDS, BUDGET, RATES = 5, 0.05, (0.1, 0.2)
+FOLDS, BUDGET, RATES, SUSPECT = 5, 0.05, (0.1, 0.2), 0.1
 SCORERS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 GP_DRAWS = 128
 # A forest of 100 trees cannot say how much below 1 in 100 a chance is.
@@ -27,8 +27,8 @@ TREES, FLOOR = 20.0, 0.05
 class Trial:
     """What one seed gave: scores by name, larger more suspect, and what was flagged.
 
-    `flags` has, by rate, how many were flagged and how many of them were wrong; `issues` the
-    same for `find_label_issues`.
+    `flags` has, by rate, how many were flagged, how many of them were planted, and how many
+    others are suspect as published; `issues` the same for `find_label_issues`.
     """
 
     wrong: np.ndarray
@@ -56,40 +56,59 @@ def question_of(n_answers):
     )
 
 
-def run(galaxies, kind, seed):
+def suspects(galaxies):
+    """Return who (n,) is more suspect than 1 in 10 with every label as published."""
+    counts = certain_counts(galaxies.truth, galaxies.n_classes)
+    forests, draws = _predictions(galaxies, galaxies.truth, counts, 1000)
+    found = _ours(galaxies, counts, forests, draws, 1000)
+    return found.local_false_discovery_rates() < 1.0 - SUSPECT
+
+
+def _predictions(galaxies, labels, counts, seed):
+    """Return the forest's chances (n, K) out of fold, and the GP's draws with each left out."""
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    forests = cross_val_predict(
+        forest(seed), galaxies.pixels, labels, cv=folds, method="predict_proba"
+    )
+    gp = fit_vote_gp(galaxies.rings, counts, question_of(galaxies.n_classes), seed=seed)
+    return forests, gp.leave_one_out_fractions(GP_DRAWS, seed)
+
+
+def _ours(galaxies, counts, forests, draws, seed):
+    tree, alpha = question_of(galaxies.n_classes), TREES * forests + FLOOR
+    return surprise(counts, tree, concentrations=alpha, draws=draws, seed=seed)
+
+
+def run(galaxies, kind, seed, published):
     """Spoil the labels, predict out of fold, and let everybody score the same predictions."""
     spoilt = spoil(galaxies, kind, seed)
     hard = kind.endswith("flips")
     counts = certain_counts(spoilt.labels, galaxies.n_classes) if hard else spoilt.counts
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    forests = cross_val_predict(
-        forest(seed), galaxies.pixels, spoilt.labels, cv=folds, method="predict_proba"
-    )
-    tree = question_of(galaxies.n_classes)
-    draws = fit_vote_gp(galaxies.rings, counts, tree, seed=seed).leave_one_out_fractions(
-        GP_DRAWS, seed
-    )
+    forests, draws = _predictions(galaxies, spoilt.labels, counts, seed)
     joined = (forests + draws.mean(axis=0)) / 2
     scores = _cleanlab("forest", spoilt, forests) | _cleanlab("joined", spoilt, joined)
     if not hard:
         scores["CROWDLAB, joined"] = _crowdlab(spoilt, joined)
-    alpha = TREES * forests + FLOOR
-    alone = surprise(counts, tree, concentrations=alpha, seed=seed)
-    ours = surprise(counts, tree, concentrations=alpha, draws=draws, seed=seed)
+    alone = _ours(galaxies, counts, forests, None, seed)
+    ours = _ours(galaxies, counts, forests, draws, seed)
     scores |= {"ours": ours.galaxy_scores(), "ours, forest": alone.galaxy_scores()}
     local = ours.local_false_discovery_rates()
     found = find_label_issues(spoilt.labels, _normalised(forests))
     return Trial(
         spoilt.wrong,
         scores,
-        {rate: _counted(expected_false_discoveries(local) <= rate, spoilt) for rate in RATES},
-        _counted(found, spoilt),
+        {
+            rate: _counted(expected_false_discoveries(local) <= rate, spoilt, published)
+            for rate in RATES
+        },
+        _counted(found, spoilt, published),
         float((1.0 - local).mean()),
     )
 
 
-def _counted(flagged, spoilt):
-    return int(flagged.sum()), int(spoilt.wrong[flagged].sum())
+def _counted(flagged, spoilt, published):
+    planted, others = spoilt.wrong[flagged], published[flagged] & ~spoilt.wrong[flagged]
+    return int(flagged.sum()), int(planted.sum()), int(others.sum())
 
 
 def _cleanlab(name, spoilt, chances):

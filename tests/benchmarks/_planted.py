@@ -41,7 +41,11 @@ SIZE, COMPONENTS, DRAWN, DRAWN_SEED = 48, 40, 2500, 2027
 
 @dataclass(frozen=True)
 class Galaxies:
-    """A survey: ids, true classes (n,), crowd fractions (n, K), pixels (n, p), rings (n, d)."""
+    """A survey: ids, true classes (n,), crowd fractions (n, K), and features.
+
+    These are principal components of the pixels (n, p) and of the rings (n, d), and the rings
+    themselves (n, D), which are the same of every survey.
+    """
 
     name: str
     ids: tuple
@@ -49,6 +53,7 @@ class Galaxies:
     crowd: np.ndarray
     pixels: np.ndarray
     rings: np.ndarray
+    shapes: np.ndarray
     confused_with: np.ndarray
 
     @property
@@ -119,7 +124,7 @@ def _galaxies(name, ids, truth, crowd, images):
     table = np.zeros((crowd.shape[1],) * 2)
     np.add.at(table, (truth, guessed), 1.0)
     np.fill_diagonal(table, -1.0)
-    return Galaxies(name, tuple(ids), truth, crowd, pixels, rings, table.argmax(axis=1))
+    return Galaxies(name, tuple(ids), truth, crowd, pixels, rings, raw, table.argmax(axis=1))
 
 
 def forest(seed):

@@ -103,9 +103,7 @@ def flag_picture(_request: HttpRequest, flag_id: int) -> HttpResponse:
     # Closed by the response.
     picture = path.open("rb")
     headers = {"Cache-Control": "private, max-age=3600"}
-    return cast(
-        "HttpResponse", FileResponse(picture, content_type="image/png", headers=headers)
-    )
+    return cast("HttpResponse", FileResponse(picture, content_type="image/png", headers=headers))
 
 
 def _show(
