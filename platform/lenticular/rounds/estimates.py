@@ -219,8 +219,10 @@ def _scaled_seconds(
 def _work(stage: str, config: RoundConfig, pool: int) -> float:
     """Return how much a stage has to do: pixels for those that train, galaxies for others."""
     train = config.train
-    pixels = train.epochs * train.steps_per_epoch * train.batch_size * train.image_size**2
-    return {"train": pixels, "flag": pixels * config.folds}.get(stage, pool)
+    galaxies = train.ensemble * train.epochs * train.steps_per_epoch * train.batch_size
+    pixels = galaxies * train.image_size**2
+    own = {"train": pixels, "flag": pixels * config.folds, "predict": pool * train.ensemble}
+    return own.get(stage, pool)
 
 
 def _scaled_bytes(measured: list[Round], pool: int) -> int | None:

@@ -79,6 +79,15 @@ def test_the_cost_ranges_over_earlier_rounds_on_the_same_machine(workflow, finis
     assert cost.stages["acquire"] == (16, 48)
 
 
+def test_an_ensemble_costs_as_many_trainings_and_predictions(workflow, finish_in):
+    finish_in(1)
+    alone = estimates.dry_run(workflow=workflow, config=TINY).cost.stages
+    config = {**TINY, "train": {**TINY["train"], "ensemble": 3}}
+    together = estimates.dry_run(workflow=workflow, config=config).cost.stages
+    for stage, times in {"train": 3, "flag": 3, "predict": 3, "acquire": 1}.items():
+        assert together[stage] == tuple(times * seconds for seconds in alone[stage])
+
+
 def test_a_round_whose_times_are_not_known_is_left_out(workflow, finish_in):
     round_ = finish_in(1)
     round_.stages.filter(name="train").update(started_at=None)
