@@ -48,7 +48,7 @@ def attributions(
     Parameters
     ----------
     model
-        The network; its parameters and mode stay as they are.
+        The network, of an ensemble the first; its parameters and mode stay as they are.
     images
         At its size, shape (n, size, size, 3).
     answers, against
@@ -73,14 +73,14 @@ def attributions(
     network, device = model.network.eval().to(best_device()), best_device()
 
     def log_odds(batch: torch.Tensor, answer: int, other: int) -> torch.Tensor:
-        logs: torch.Tensor = network.head(network.encoder(batch)).log()
+        logs: torch.Tensor = network(batch).log()
         return logs[:, answer] - logs[:, other] if other != answer else logs[:, answer]
 
-    sky = to_tensor(np.zeros_like(images[:1])).to(device)
+    sky = to_tensor(np.zeros_like(images[:1]), model.config.bands).to(device)
     found = np.zeros(images.shape[:3])
     for row, (answer, other) in enumerate(zip(answers.tolist(), against.tolist(), strict=True)):
         stop_if_asked(should_stop, _STAGE)
-        pixels = to_tensor(images[row : row + 1]).to(device)
+        pixels = to_tensor(images[row : row + 1], model.config.bands).to(device)
         parts = IntegratedGradients(log_odds).attribute(
             pixels, sky, additional_forward_args=(answer, other), n_steps=steps
         )

@@ -64,7 +64,6 @@ class ShapeFeatures(torch.nn.Module):
         self.odd.copy_(_whitening(turns, _ODD))
         return self
 
-    @torch.no_grad()
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return features of shape (n, 40), the last 8 of which change sign with a flip."""
         amplitudes, turns = _measure(images)

@@ -11,7 +11,7 @@ from mlcore.errors import CancelledError, InvalidInputError
 
 @torch.inference_mode()
 def log_odds(model, images, answer, other):
-    logs = model.network.head(model.network.encoder(to_tensor(images))).log().numpy()
+    logs = model.network(to_tensor(images)).log().numpy()
     return logs[:, answer] - (logs[:, other] if other != answer else 0.0)
 
 
