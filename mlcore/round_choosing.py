@@ -118,17 +118,7 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
         order = _order(scores, batch, survey.control[candidates])
         remaining = files.plan.config.retirement_votes - survey.votes[candidates]
         remaining[batch] = np.minimum(remaining[batch], wanted)
-        labels = np.array(files.plan.tree.label_cols)
-        first = files.plan.tree.question_slices[files.plan.tree.start]
-        queue = pa.table(
-            {
-                "id_str": [survey.ids[row] for row in candidates[order]],
-                "score": scores[order],
-                "rank": np.arange(len(order), dtype=np.int64),
-                "votes_wanted": remaining[order].astype(np.int32),
-                "top_answer": labels[first][survey.top[candidates[order]]].tolist(),
-            }
-        )
+        queue = work.queue(order, scores, remaining)
     with replacing(folder / "queue.parquet") as partial:
         pq.write_table(queue, partial)
     if model.reducer is not None:
@@ -231,12 +221,33 @@ class _Choosing:
             noise=vote_noise(beliefs, config.expected_votes),
             promised_noise=vote_noise(beliefs, beliefs.promised),
         )
+        # A vote on the last one chosen is what any other vote must be worth.
         price = gains.min(initial=np.inf) * scores[places[chosen]] / gains
         limit = config.retirement_votes
         wanted = votes_wanted(
             beliefs.of(chosen), min_votes=min(3, limit), max_votes=limit, price=price
         )
         return places[chosen], wanted
+
+    def queue(
+        self,
+        order: NDArray[np.intp],
+        scores: NDArray[np.float64],
+        votes_wanted: NDArray[np.int64],
+    ) -> pa.Table:
+        """Return the queue's rows, the candidates in `order`."""
+        rows = self.candidates[order]
+        tree = self.files.plan.tree
+        answers = np.array(tree.label_cols)[tree.question_slices[tree.start]]
+        return pa.table(
+            {
+                "id_str": [self.survey.ids[row] for row in rows],
+                "score": scores[order],
+                "rank": np.arange(len(order), dtype=np.int64),
+                "votes_wanted": votes_wanted[order].astype(np.int32),
+                "top_answer": answers[self.survey.top[rows]].tolist(),
+            }
+        )
 
 
 def _write_neighbours(files: RoundFiles, survey: Survey, model: VoteModel) -> dict[str, Any]:

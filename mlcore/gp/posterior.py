@@ -8,8 +8,9 @@ Rasmussen 2005):
 - SVGP: the posterior at which a stochastic variational fit (Hensman et al. 2013) ends
   for given inducing points, the optimum of Titsias 2009;
 - FITC (Snelson & Ghahramani 2006), which adds to each galaxy's noise the variance that
-  the inducing points miss. It predicted held-out votes better wherever we measured it,
-  in the same time (``python tests/benchmarks gp_sparse``), and is the default.
+  the inducing points miss. It predicted held-out votes better on drawn galaxies and as
+  well on real ones, in the same time (``python tests/benchmarks gp_sparse``), and is the
+  default.
 
 In all cases the variance at new galaxies goes through at most 256 landmarks, because an
 exact variance would cost n^2 per candidate and answer. The mean of an exact fit stays

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TITLE = "Sparse Gaussian processes: held-out log likelihood, nats per vote"
 REAL = Path(os.environ.get("LENTICULAR_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
-SEEDS, GALAXIES, PIXELS = 8, 2500, 32
+SEEDS, GALAXIES, PIXELS = 8, 1500, 32
 KINDS = {
     "elliptical": 0,
     "edge-on": 1,
