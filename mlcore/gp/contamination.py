@@ -19,6 +19,8 @@ from mlcore.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlcore.gp.arrays import Floats
+
 JEFFREYS = 0.5
 _DRAWS = 10_000
 
@@ -79,15 +81,26 @@ def contamination(
     if not 0 < level < 1:
         raise InvalidInputError(f"level must be above 0 and below 1, is {level}")
     rng = np.random.default_rng(seed)
-    wrong = np.zeros(_DRAWS)
+    least, most = np.zeros(_DRAWS), np.zeros(_DRAWS)
     for stratum in strata:
-        share = rng.beta(
-            stratum.confirmed + JEFFREYS, stratum.reviewed - stratum.confirmed + JEFFREYS, _DRAWS
-        )
-        wrong += stratum.confirmed + rng.binomial(stratum.galaxies - stratum.reviewed, share)
-    lower, upper = np.quantile(wrong, [(1 - level) / 2, (1 + level) / 2]) / total
+        low, high = _shares(stratum, rng)
+        least += stratum.confirmed + rng.binomial(stratum.galaxies - stratum.reviewed, low)
+        most += stratum.confirmed + rng.binomial(stratum.galaxies - stratum.reviewed, high)
+    lower = np.quantile(least, (1 - level) / 2) / total
+    upper = np.quantile(most, (1 + level) / 2) / total
     estimate = sum(_expected(stratum) for stratum in strata) / total
     return Contamination(estimate, float(lower), float(upper))
+
+
+def _shares(stratum: Stratum, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw a stratum's share of wrong labels, for the lower and for the upper end.
+
+    Where none of the reviewed is wrong the lower end takes none of the others to be, and where
+    all are, the upper end all, as Brown et al. advise for one share.
+    """
+    refuted = stratum.reviewed - stratum.confirmed
+    share = rng.beta(stratum.confirmed + JEFFREYS, refuted + JEFFREYS, _DRAWS)
+    return share * (stratum.confirmed > 0), np.where(refuted > 0, share, 1.0)
 
 
 def _expected(stratum: Stratum) -> float:

@@ -17,7 +17,7 @@ from mlcore.gp.contamination import Stratum, contamination
 
 TITLE = "What a review is worth: contamination, and accuracy on a clean test set"
 SEEDS = int(os.environ.get("LENTICULAR_BENCH_SEEDS", "8"))
-KIND, NEXT, AUDITED, REPLAYS = "uniform flips", 0.15, 50, 200
+KIND, NEXT, AUDITED, REPLAYS = "uniform flips", 0.15, 50, 400
 RATES = (0.005, 0.01, 0.025, 0.05, 0.1)
 
 
