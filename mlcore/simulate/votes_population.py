@@ -12,8 +12,8 @@ inverse probability
     the panel's galaxies, each weighted by the inverse of its inclusion probability;
 inverse probability and model
     the mean of the predictions for every galaxy, plus the panel's mean difference between
-    its votes and its predictions (the difference estimator of Sarndal et al. 1992). The
-    model has seen no vote of the panel.
+    its votes and its predictions (the difference estimator of Sarndal et al. 1992). It is
+    unbiased whatever the model is, so long as the model does not depend on the panel.
 """
 
 from __future__ import annotations
@@ -94,8 +94,9 @@ def score_population(
 ) -> tuple[PopulationScore, ...]:
     """Score the three estimators.
 
-    For each seed our rule spends `votes` on the pool; then panels are drawn again and
-    again, each answered by 40 volunteers a galaxy, and taken out of what our rule chose.
+    For each seed our rule spends `votes` on the pool, and the model is fitted to them; then
+    panels are drawn again and again, each answered by 40 volunteers a galaxy, and taken out
+    of what our rule chose.
 
     Parameters
     ----------
