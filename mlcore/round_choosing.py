@@ -156,10 +156,9 @@ class _Choosing:
 
     @cached_property
     def rule(self) -> AcquisitionRule:
-        """What candidates are scored with; of ``design``, those that get no vote of the batch."""
-        config, name = self.files.plan.config, self.rule_name
+        config = self.files.plan.config
         return make_rule(
-            "information" if name == "design" else name,
+            self.rule_name,
             n_votes=config.expected_votes,
             n_draws=config.draws,
             seed=self.files.plan.seed,

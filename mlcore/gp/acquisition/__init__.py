@@ -51,6 +51,9 @@ __all__ = [
 def make_rule(name: str, *, n_votes: int, n_draws: int, seed: int) -> AcquisitionRule:
     """Return the rule called `name`, one of `mlcore.round_plan.ACQUISITION_RULES`.
 
+    ``design`` places votes one by one (`mlcore.gp.vote_design`); what gets none of them is
+    scored by ``information``.
+
     Parameters
     ----------
     n_votes
@@ -65,6 +68,7 @@ def make_rule(name: str, *, n_votes: int, n_draws: int, seed: int) -> Acquisitio
     """
     rules: dict[str, Callable[[], AcquisitionRule]] = {
         "information": lambda: InformationRule(n_votes),
+        "design": lambda: InformationRule(n_votes),
         "bald": lambda: BaldRule(n_votes, n_draws, seed),
         "entropy": EntropyRule,
         "margin": MarginRule,

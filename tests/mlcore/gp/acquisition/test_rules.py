@@ -77,7 +77,7 @@ def test_rules_share_one_interface(name, m, branching_tree):
     assert scores.shape == (m,)
     assert np.isfinite(scores).all()
     assert (scores >= 0).all()
-    assert rule.counts_votes == (name == "information")
+    assert rule.counts_votes == (name in {"information", "design"})
 
 
 def test_another_name_is_no_rule():
