@@ -60,7 +60,7 @@ def table() -> list[dict[str, str]]:
 
 
 def _row(browser, site, name: str, keys: tuple[str, ...]) -> dict[str, str]:
-    from tests.browser.conftest import TUTORIAL_SEEN
+    from tests.browser.site import TUTORIAL_SEEN
 
     before = len(site.log())
     context = browser.new_context(base_url=site.url, viewport=SCREEN)

@@ -11,6 +11,7 @@ import pytest
 from django.core.cache import cache
 
 from tests.browser import gallery
+from tests.browser.site import TUTORIAL_SEEN
 
 # A browser that calls nobody but the page under test.
 QUIET = (
@@ -22,7 +23,6 @@ QUIET = (
     "--disable-sync",
 )
 PATIENCE_MS = 20_000
-TUTORIAL_SEEN = "try { localStorage.setItem('lenticular.tutorial.drawn', 'seen') } catch {}"
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 830}
 

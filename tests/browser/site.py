@@ -21,6 +21,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 PAGE = "/classify/drawn/"
+TUTORIAL_SEEN = "try { localStorage.setItem('lenticular.tutorial.drawn', 'seen') } catch {}"
 
 
 class Site:
