@@ -1,8 +1,6 @@
 """The evaluation of a round as an astronomer sees it: both themes, every width."""
 
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,13 +46,6 @@ def judged(sky, monkeypatch):
     shutil.rmtree(workspace.local_path("rounds"), ignore_errors=True)
 
 
-def keep(page, name):
-    """Keep a picture where one is wanted."""
-    folder = os.environ.get("LENTICULAR_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_reads_in_both_themes_and_at_every_width(scheme, open_page, sign_in, judged):
     page = open_page("/", color_scheme=scheme)
@@ -67,17 +58,11 @@ def test_reads_in_both_themes_and_at_every_width(scheme, open_page, sign_in, jud
         summary.press("Enter")
     expect(page.get_by_role("img", name="Reliability of")).to_have_count(3)
     page.locator(".grid img").last.scroll_into_view_if_needed()
-    for name, size in (
-        ("desktop", DESKTOP),
-        ("tablet", TABLET),
-        ("phone", PHONE),
-        ("narrow", NARROW),
-    ):
+    for size in (DESKTOP, TABLET, PHONE, NARROW):
         page.set_viewport_size(size)
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        keep(page, f"evaluation-{name}-{scheme}")
 
 
 def test_reads_without_javascript(open_page, sign_in, judged):

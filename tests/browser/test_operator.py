@@ -1,9 +1,7 @@
 """The page for running a workflow's rounds in a real browser: it fits, passes axe, and works."""
 
 import datetime as dt
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +31,7 @@ REASON = (
 
 
 def look(page, name):
-    """Check width, axe and both themes at every size; keep pictures where they are wanted."""
-    folder = os.environ.get("LENTICULAR_SCREENSHOTS")
+    """Check width, axe and both themes at every size."""
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         for scheme in ("dark", "light"):
@@ -43,9 +40,6 @@ def look(page, name):
             assert wide <= viewport["width"], f"{name} at {size}: {wide} px"
             found = Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
-            if folder:
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=Path(folder) / f"{name}-{size}-{scheme}.png", full_page=True)
 
 
 @pytest.fixture
