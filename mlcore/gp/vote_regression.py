@@ -27,6 +27,7 @@ from scipy.special import log_softmax, softmax
 from mlcore.errors import InvalidInputError
 from mlcore.gp.acquisition import asked_probability
 from mlcore.gp.arrays import Floats, Ints, as_counts, as_matrix, require_at_least
+from mlcore.gp.linalg import factorise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,8 @@ def kernel_basis(
     finite, distinct = known[usable], np.unique(offered, axis=0)
     chosen = distinct[np.random.default_rng(seed).permutation(len(distinct))[:landmarks]]
     length = _median_distance(chosen)
-    root = np.linalg.cholesky(_matern(chosen, chosen, length) + JITTER * np.eye(len(chosen)))
+    kernel = _matern(chosen, chosen, length) + JITTER * np.eye(len(chosen))
+    root = factorise(kernel, "kernel of the landmarks")
     basis = np.zeros((len(known), len(chosen)))
     basis[usable] = solve_triangular(root, _matern(chosen, finite, length), lower=True).T
     return basis

@@ -138,7 +138,7 @@ def divide(found: LabelledFolder, plan: ReplayPlan, tree: DecisionTree | None = 
         raise NotEnoughVotesError(
             f"galaxies of the test set must be at least {_LEAST_TEST}, are {len(test)}"
         )
-    published = _answers(pool, tree)
+    published = published_answers(pool, tree)
     seen = plant(published, len(tree.label_cols), plan.planted_share, plan.seed)
     control = np.zeros(len(pool), dtype=bool)
     control[np.random.default_rng([plan.seed, 2]).permutation(len(pool))[: sizes.panel]] = True
@@ -153,11 +153,11 @@ def divide(found: LabelledFolder, plan: ReplayPlan, tree: DecisionTree | None = 
             votes_per_galaxy=plan.votes_per_galaxy,
         ),
         test=test,
-        truth=_answers(test, tree),
+        truth=published_answers(test, tree),
     )
 
 
-def _answers(galaxies: tuple[LabelledGalaxy, ...], tree: DecisionTree) -> NDArray[np.intp]:
+def published_answers(galaxies: tuple[LabelledGalaxy, ...], tree: DecisionTree) -> NDArray[np.intp]:
     """Return the place of each galaxy's published class among the answers, shape (n,)."""
     place = {answer.slug: place for place, answer in enumerate(tree.questions[0].answers)}
     return np.array([place[galaxy.class_slug] for galaxy in galaxies], dtype=np.intp)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mlcore.images import ImageCache
-from mlcore.simulate.replay import divide
+from mlcore.simulate.replay import divide, published_answers
 from mlcore.simulate.replay_folder import read_labelled_folder
 from mlcore.simulate.replay_plan import ReplayPlan
 from mlcore.train_config import TrainConfig
@@ -17,6 +17,8 @@ from mlcore.tree import DecisionTree
 
 ROOT = Path(__file__).parents[2]
 REAL = Path(os.environ.get("LENTICULAR_REAL_DATA", ROOT.parent / "shared" / "data")) / "sdss_gz1"
+VOTES = 5
+"""Votes, all alike, that stand for a published class where votes are wanted."""
 HEADINGS = ("accuracy", "balanced", "elliptical or not")
 
 
@@ -46,11 +48,14 @@ class Galaxies:
         order = np.random.default_rng([seed, 77]).permutation(len(self.pool.classes))
         return order[:number], order[number:]
 
+    def votes(self, rows):
+        """Return the votes (n, A) that stand for the published classes of rows of the pool."""
+        return VOTES * np.eye(len(self.mirror))[self.pool.classes[rows]]
+
 
 def read_galaxies(directory):
     """Deal the galaxies, and cache their images at the default size and crop."""
     survey = divide(read_labelled_folder(REAL), ReplayPlan())
-    place = {answer.slug: n for n, answer in enumerate(survey.pool.tree.questions[0].answers)}
     parts = []
     for name, galaxies in (("pool", survey.pool.galaxies), ("test", survey.test)):
         cache = ImageCache.build(
@@ -60,7 +65,7 @@ def read_galaxies(directory):
             size=TrainConfig().image_size,
             crop_fraction=TrainConfig().crop_fraction,
         )
-        parts.append(Part(cache, np.array([place[each.class_slug] for each in galaxies])))
+        parts.append(Part(cache, published_answers(galaxies, survey.pool.tree)))
     return Galaxies(*parts, survey.pool.tree)
 
 

@@ -23,7 +23,7 @@ LABELS = int(os.environ.get("LENTICULAR_BENCH_LABELS", "500"))
 SEEDS = int(os.environ.get("LENTICULAR_BENCH_SEEDS", "8"))
 TRAINED_SEEDS = int(os.environ.get("LENTICULAR_BENCH_TRAINED_SEEDS", "2"))
 TITLE = f"sdss_gz1 with {LABELS} labels: test set, mean and standard error over the seeds"
-VOTES, STRENGTH = 5, 0.01
+STRENGTH = 0.01
 OURS = TrainConfig()
 TRAINED = {
     "network from scratch": replace(OURS, shape_features=False, pretrain_steps=0),
@@ -185,11 +185,10 @@ def _trained(galaxies, folder, encoder, name, seed):
 
     config = TRAINED[name]
     labelled, _ = galaxies.few(seed, LABELS)
-    votes = VOTES * np.eye(len(galaxies.mirror))[galaxies.pool.classes[labelled]]
     model = train(
         galaxies.pool.cache,
         labelled,
-        votes,
+        galaxies.votes(labelled),
         galaxies.tree,
         config,
         directory=folder / f"{name}-{LABELS}-{seed}",

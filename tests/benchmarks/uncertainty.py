@@ -17,7 +17,7 @@ from mlcore.train_config import TrainConfig
 TITLE = "One network and an ensemble: sdss_gz1, pool alone, 500 labels, without recalibration"
 NETWORKS = int(os.environ.get("LENTICULAR_BENCH_NETWORKS", "3"))
 EPOCHS = int(os.environ.get("LENTICULAR_BENCH_EPOCHS", "6"))
-LABELS, ASKED, VOTES, SEED = 500, 800, 5, 0
+LABELS, ASKED, SEED = 500, 800, 0
 
 
 def table():
@@ -38,12 +38,11 @@ def _trained(galaxies, folder):
         TrainConfig(), ensemble=NETWORKS, epochs=EPOCHS, pretrain_steps=0, average_views=4
     )
     labelled, _ = galaxies.few(SEED, LABELS)
-    votes = VOTES * np.eye(len(galaxies.mirror))[galaxies.pool.classes[labelled]]
     begun = time.process_time()
     model = train(
         galaxies.pool.cache,
         labelled,
-        votes,
+        galaxies.votes(labelled),
         galaxies.tree,
         config,
         directory=folder / "ensemble",
@@ -58,11 +57,10 @@ def _row(model, seconds, galaxies):
 
     _, rest = galaxies.few(SEED, LABELS)
     asked = rest[:ASKED]
-    votes = VOTES * np.eye(len(galaxies.mirror))[galaxies.pool.classes[asked]]
     begun = time.process_time()
     found = predict(model, galaxies.pool.cache, asked).concentrations.astype(float)
     took = time.process_time() - begun
-    (question,) = evaluate(votes, found, galaxies.tree).questions.values()
+    (question,) = evaluate(galaxies.votes(asked), found, galaxies.tree).questions.values()
     accuracy = np.mean(found.argmax(axis=1) == galaxies.pool.classes[asked])
     return {
         "networks": str(len(model.networks)),

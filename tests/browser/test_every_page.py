@@ -18,9 +18,10 @@ from lenticular import urls
 from lenticular.rounds import workspace
 from lenticular.settings.accounts import ACCOUNT_RATE_LIMITS
 from tests.browser import lived_in, looking
-from tests.browser.conftest import DESKTOP, TUTORIAL_SEEN, _note
+from tests.browser.conftest import DESKTOP, _note
 from tests.browser.desk import press, ready, stocked
 from tests.browser.gallery import PAGE
+from tests.browser.site import TUTORIAL_SEEN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Act = Callable[[Page], object]

@@ -7,9 +7,8 @@ answered is in the log, once.
 import pytest
 from playwright.sync_api import Error, expect
 
-from tests.browser.conftest import TUTORIAL_SEEN
 from tests.browser.desk import KEPT, press, ready, stocked, subject_of, wait_until
-from tests.browser.site import PAGE, Site
+from tests.browser.site import PAGE, TUTORIAL_SEEN, Site
 
 STATE = "#outbox-state"
 NEXT = "before => document.querySelector('#galaxy').getAttribute('src') !== before"

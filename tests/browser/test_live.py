@@ -3,9 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import TUTORIAL_SEEN
 from tests.browser.desk import leave, press, ready, wait_until
-from tests.browser.site import PAGE, Site
+from tests.browser.site import PAGE, TUTORIAL_SEEN, Site
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 
 from mlcore.errors import InvalidInputError, MlcoreError
+from mlcore.files import replacing
 from mlcore.gp.crosscheck import check_labels, match_ids, match_positions
 from mlcore.gp.predictive import certain_counts
 from mlcore.tree import DecisionTree
@@ -120,7 +121,7 @@ def _votes(labels: list[str], tree: DecisionTree) -> NDArray[np.float64]:
 
 
 def _write(path: Path, found: list[MislabelCandidate]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(HEADING)
         for each in found:
