@@ -159,9 +159,13 @@ def start_worker(stack: Stack, *, home: Path) -> None:
 
 
 def stop_on_termination() -> None:
-    """Have SIGTERM end this process as Ctrl-C does, so that it stops what it started."""
+    """Have SIGTERM end this process as Ctrl-C does, so that it stops what it started.
+
+    Ctrl-C is set again, too: a process that a script starts in the background ignores it.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)

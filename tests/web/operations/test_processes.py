@@ -101,8 +101,9 @@ def test_up_serves_the_site_and_ctrl_c_stops_everything(tmp_path):
         children = _children(up.pid)
         assert len(children) == 2
         up.send_signal(signal.SIGINT)
-        assert "Stopped." in up.stdout.read()
-        assert up.wait(30) == 0
+        said, _ = up.communicate(timeout=60)
+        assert "Stopped." in said
+        assert up.returncode == 0
     assert all(_ends(child) for child in children)
 
 
