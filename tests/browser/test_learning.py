@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from lenticular.classifications.models import Classification
+from tests.browser.desk import ready
 from tests.browser.gallery import PAGE
 
 TITLE = "dialog .tutorial-step:not([hidden]) h2"
@@ -29,6 +30,8 @@ def fits(page):
 def first_visit(open_page, **options):
     page = open_page(PAGE, first_visit=True, **options)
     expect(page.get_by_role("dialog", name="Tutorial")).to_be_visible()
+    # The desk listens to keys from now on, once the tutorial has let go of them.
+    ready(page)
     return page
 
 
