@@ -15,6 +15,7 @@ const forbidden = () => { throw new Error("forbidden"); };
 
 /** A dialog of steps, as small as the module needs it. */
 class FakeDialog extends EventTarget {
+  open = true;
   constructor(count) {
     super();
     this.closed = 0;
@@ -36,6 +37,7 @@ class FakeDialog extends EventTarget {
   }
 
   close() {
+    this.open = false;
     this.closed += 1;
   }
 
@@ -105,4 +107,13 @@ test("arrow keys walk within the steps, and no key reaches the page behind", () 
   assert.deepEqual([dialog.shown, dialog.closed], [[1], 0]);
   steps.press(press("ArrowLeft"));
   assert.deepEqual(dialog.shown, [0]);
+});
+
+test("a closed dialog that still holds the focus leaves keys to the page", () => {
+  const dialog = new FakeDialog(1);
+  const steps = new Steps(dialog);
+  steps.show(1);
+  const digit = press("1");
+  steps.press(digit);
+  assert.deepEqual([dialog.closed, digit.stopped], [1, false]);
 });

@@ -77,6 +77,8 @@ export class Steps {
    * @param {KeyboardEvent} event
    */
   press(event) {
+    // A dialog that has just closed holds the focus until the next frame.
+    if (!this.dialog.open) return;
     event.stopPropagation();
     if (event.key === "ArrowRight" && this.at < this.steps.length - 1) this.show(this.at + 1);
     if (event.key === "ArrowLeft") this.show(this.at - 1);
