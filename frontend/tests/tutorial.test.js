@@ -47,7 +47,7 @@ class FakeDialog extends EventTarget {
 }
 
 const click = (move) => ({ target: { closest: () => move && { dataset: { move } } } });
-const press = (key) => ({ key, stopPropagation() { this.stopped = true; } });
+const press = (key) => ({ key, stopped: false, stopPropagation() { this.stopped = true; } });
 
 test("what was seen is remembered, for each workflow", () => {
   const store = memory();
