@@ -1,26 +1,36 @@
-"""Concentrations made as sure as they may be: one scale for each question.
+"""What a model's guesses are worth: two guesses made one, and as sure as they may be.
 
 A network that has learnt its galaxies by heart is too sure of others: the fractions are
 right on average, their spread too narrow. Multiplying all concentrations of a question by
 one scale changes how sure it is and not what it says, as a temperature does for classes
-(Guo et al. 2017, ICML 70, 1321). The scale is the most likely one, by the
-Dirichlet-multinomial of `mlcore.votes.likelihood`, for votes that the network did not see.
+(Guo et al. 2017, ICML 70, 1321).
+
+Where look-alikes have a say (`mlcore.cnn.lookalikes`), their fractions f and the network's m
+are pooled first, each raised to a power that says how far it may be trusted (a logarithmic
+opinion pool; Genest & Zidek 1986, Stat. Sci. 1, 114), while the network's total A goes on
+telling how sure it is:
+
+    alpha = scale * A * g,    g  proportional to  m ** network * f ** lookalikes
+
+Scale and powers are the most probable ones, by the Dirichlet-multinomial of
+`mlcore.votes.likelihood`, for votes that neither guess has seen.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import gammaln, softmax
 
 from mlcore.errors import InvalidInputError
 from mlcore.votes.likelihood import check_votes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,12 +42,16 @@ MIN_VOTES = 50
 SMALLEST, LARGEST = 1e-3, 1e3
 #: How far a scale's logarithm lies from 0 before any vote is seen (standard deviation).
 PRIOR_SPREAD = 1.0
+#: What either power is before any vote is seen, how far it may be off, and its bounds.
+POWER, POWER_SPREAD, LARGEST_POWER = 0.6, 0.3, 3.0
+# A guess is never quite sure that an answer gets no vote at all.
+_LEAST_FRACTION = 1e-6
 _GRID = np.linspace(np.log(SMALLEST), np.log(LARGEST), 43)
 
 
 @dataclass(frozen=True)
 class QuestionCalibration:
-    """The scale of one question, and what it was fitted to.
+    """The scale and the powers of one question, and what they were fitted to.
 
     Attributes
     ----------
@@ -47,18 +61,35 @@ class QuestionCalibration:
         Galaxies with two votes or more, and the votes on them; one vote alone says
         nothing of how sure to be.
     gain
-        How much more likely the votes have become, in nats per vote; 0 where the scale
-        is 1.
+        How much more likely the votes have become than by the network as it is, in nats
+        per vote.
+    network, lookalikes
+        The powers of the two guesses; 1 and 0 leave the network alone.
     """
 
     scale: float = 1.0
     galaxies: int = 0
     votes: float = 0.0
     gain: float = 0.0
+    network: float = 1.0
+    lookalikes: float = 0.0
 
     def __post_init__(self) -> None:
         if not SMALLEST <= self.scale <= LARGEST:
             raise InvalidInputError(f"scale must be in [{SMALLEST}, {LARGEST}], is {self.scale}")
+        for name in ("network", "lookalikes"):
+            power = getattr(self, name)
+            if not 0 <= power <= LARGEST_POWER:
+                raise InvalidInputError(f"{name} must be in [0, {LARGEST_POWER}], is {power}")
+
+    def pool(
+        self, concentrations: NDArray[np.floating], fractions: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return one question's concentrations (n, K), pooled with fractions (n, K) and scaled."""
+        total = concentrations.sum(axis=1, keepdims=True, dtype=np.float64)
+        powers = (self.network, self.lookalikes)
+        shares = _pooled(_logs(concentrations), _logs(fractions), powers)
+        return np.asarray(self.scale * total * shares)
 
 
 @dataclass(frozen=True)
@@ -74,9 +105,23 @@ class Calibration:
 
     questions: Mapping[str, QuestionCalibration]
 
-    def apply(self, concentrations: NDArray[np.float32], tree: DecisionTree) -> NDArray[np.float32]:
-        """Return the concentrations (..., A) scaled; raises as `factors` does."""
-        return concentrations * self.factors(tree).astype(np.float32)
+    def apply(
+        self,
+        concentrations: NDArray[np.float32],
+        tree: DecisionTree,
+        fractions: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the concentrations (n, A), pooled with the look-alikes' fractions and scaled.
+
+        Without fractions (n, A) they are scaled alone. Raises as `factors` does.
+        """
+        scaled = concentrations * self.factors(tree).astype(np.float32)
+        if fractions is None:
+            return scaled
+        for slug, part in tree.question_slices.items():
+            fitted = self.questions.get(slug, IGNORANT)
+            scaled[:, part] = fitted.pool(concentrations[:, part], fractions[:, part])
+        return scaled
 
     def factors(self, tree: DecisionTree) -> NDArray[np.float64]:
         """Return what each concentration is multiplied by, shape (A,).
@@ -107,64 +152,145 @@ class Calibration:
             raise InvalidInputError(f"document must be a calibration, is not: {error}") from error
 
 
-#: What changes nothing.
+#: What changes nothing of a network alone.
 IDENTITY = Calibration({})
+#: A question's, before any vote that both guesses have not seen.
+IGNORANT = QuestionCalibration(network=POWER, lookalikes=POWER)
 
 
 def fit_calibration(
-    counts: NDArray[np.float64], concentrations: NDArray[np.float64], tree: DecisionTree
+    counts: NDArray[np.float64],
+    concentrations: NDArray[np.float64],
+    tree: DecisionTree,
+    fractions: NDArray[np.float64] | None = None,
 ) -> Calibration:
-    """Return the most probable scale of each question.
+    """Return the most probable scale of each question, and powers where there are two guesses.
 
-    The prior of a scale's logarithm is Gaussian around 0 with spread `PRIOR_SPREAD`, so
-    that few galaxies move it little; fewer than `MIN_VOTES` votes leave it at 1.
+    The prior of a scale's logarithm is Gaussian around 0 with spread `PRIOR_SPREAD`, and
+    that of a power around `POWER` with `POWER_SPREAD`, so that few galaxies move them
+    little; fewer than `MIN_VOTES` votes leave them there.
 
     Parameters
     ----------
     counts
-        Votes that the network did not see, shape (n, A); weighted votes are allowed.
+        Votes that neither guess has seen, shape (n, A); weighted votes are allowed.
     concentrations
-        What it predicted, shape (n, A), positive.
+        What the network predicted, shape (n, A), positive.
     tree
         The tree of the A columns.
+    fractions
+        What look-alikes say, shape (n, A), positive; None where they are not asked.
 
     Raises
     ------
     InvalidInputError
-        For shapes that differ, NaN, negative counts or concentrations not positive.
+        For shapes that differ, NaN, negative counts, or guesses that are not positive.
     """
     counts, concentrations = check_votes(counts, concentrations, tree)
+    if fractions is not None:
+        _, fractions = check_votes(counts, fractions, tree)
     return Calibration(
         {
-            slug: _fit_question(counts[:, part], concentrations[:, part])
+            slug: _fit_question(
+                counts[:, part],
+                concentrations[:, part],
+                None if fractions is None else fractions[:, part],
+            )
             for slug, part in tree.question_slices.items()
         }
     )
 
 
 def _fit_question(
-    counts: NDArray[np.float64], concentrations: NDArray[np.float64]
+    counts: NDArray[np.float64],
+    concentrations: NDArray[np.float64],
+    fractions: NDArray[np.float64] | None,
 ) -> QuestionCalibration:
-    telling = counts.sum(axis=1) > 1
+    votes = counts.sum(axis=1)
+    # A vote alone on its galaxy tells nothing of the scale, but something of the powers.
+    telling = votes > (1 if fractions is None else 0)
+    enough = votes[votes > 1].sum() >= MIN_VOTES
+    galaxies, told = int((votes > 1).sum()), float(votes[votes > 1].sum())
+    if not enough:
+        start = QuestionCalibration() if fractions is None else IGNORANT
+        return replace(start, galaxies=galaxies, votes=told)
     k, a = counts[telling], concentrations[telling]
-    votes, galaxies = float(k.sum()), len(k)
-    if votes < MIN_VOTES:
-        return QuestionCalibration(1.0, galaxies, votes)
+    likelihood = _Likelihood(k, a, None if fractions is None else fractions[telling])
+    scale, *powers = likelihood.best()
+    found = QuestionCalibration(scale, galaxies, told, 0.0, *powers)
+    gain = (_cost(k, a) - likelihood.cost([np.log(scale), *powers])) / told
+    return replace(found, gain=float(gain))
 
-    def cost(log_scale: float) -> float:
-        return _cost(k, np.exp(log_scale) * a) + 0.5 * (log_scale / PRIOR_SPREAD) ** 2
 
-    # The likelihood need not have one peak alone: look everywhere, then near the best.
-    best = int(np.argmin([cost(each) for each in _GRID]))
-    near = (_GRID[max(best - 1, 0)], _GRID[min(best + 1, len(_GRID) - 1)])
-    found = minimize_scalar(cost, bounds=near, method="bounded", options={"xatol": 1e-6})
-    scale = float(np.clip(np.exp(found.x), SMALLEST, LARGEST))
-    gain = (_cost(k, a) - _cost(k, scale * a)) / votes
-    return QuestionCalibration(scale, galaxies, votes, float(gain))
+@dataclass(frozen=True)
+class _Likelihood:
+    """The votes (n, K) of one question, and the one or two guesses of them."""
+
+    counts: NDArray[np.float64]
+    concentrations: NDArray[np.float64]
+    fractions: NDArray[np.float64] | None
+
+    @cached_property
+    def _guesses(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the totals (n, 1), and the logs (n, K) of either guess."""
+        total = self.concentrations.sum(axis=1, keepdims=True)
+        theirs = self.fractions if self.fractions is not None else np.ones_like(self.counts)
+        return total, _logs(self.concentrations), _logs(theirs)
+
+    def cost(self, point: Sequence[float]) -> float:
+        """Return -log p of the votes in nats for (log scale,) or (log scale, two powers)."""
+        total, ours, theirs = self._guesses
+        powers = (point[1], point[2]) if len(point) > 1 else (1.0, 0.0)
+        return _cost(self.counts, np.exp(point[0]) * total * _pooled(ours, theirs, powers))
+
+    def _badness(self, point: Sequence[float]) -> float:
+        """Return the cost, and that of being far from the prior."""
+        far = [point[0] / PRIOR_SPREAD, *((each - POWER) / POWER_SPREAD for each in point[1:])]
+        return self.cost(point) + 0.5 * float(np.square(far).sum())
+
+    def best(self) -> list[float]:
+        """Return the most probable scale, and powers where there are two guesses."""
+        powers = [] if self.fractions is None else [POWER, POWER]
+        # The likelihood need not have one peak alone: look everywhere, then near the best.
+        costs = [self._badness([each, *powers]) for each in _GRID]
+        place = int(np.argmin(costs))
+        near = (_GRID[max(place - 1, 0)], _GRID[min(place + 1, len(_GRID) - 1)])
+        if not powers:
+            alone = minimize_scalar(
+                lambda each: self._badness([each]),
+                bounds=near,
+                method="bounded",
+                options={"xatol": 1e-6},
+            )
+            return [_clipped(alone.x)]
+        found = minimize(
+            self._badness,
+            [_GRID[place], *powers],
+            method="L-BFGS-B",
+            bounds=[(_GRID[0], _GRID[-1]), *[(0.0, LARGEST_POWER)] * 2],
+        )
+        return [_clipped(found.x[0]), *(float(each) for each in found.x[1:])]
+
+
+def _clipped(log_scale: float) -> float:
+    return float(np.clip(np.exp(log_scale), SMALLEST, LARGEST))
+
+
+def _logs(guess: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the logarithms (n, K) of a guess's fractions, none below `_LEAST_FRACTION`."""
+    shares = guess.astype(np.float64) / guess.sum(axis=1, keepdims=True, dtype=np.float64)
+    return np.asarray(np.log(np.maximum(shares, _LEAST_FRACTION)))
+
+
+def _pooled(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64], powers: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return the fractions (n, K) of two guesses' logs, each by its power."""
+    return np.asarray(softmax(powers[0] * ours + powers[1] * theirs, axis=1))
 
 
 def _cost(k: NDArray[np.float64], a: NDArray[np.float64]) -> float:
-    """Return -log p of the counts (n, K) in nats, up to what the scale leaves alone."""
+    """Return -log p of the counts (n, K) in nats, up to what the guesses leave alone."""
     total = a.sum(axis=1)
     of_totals = gammaln(total) - gammaln(total + k.sum(axis=1))
     return -float(of_totals.sum() + (gammaln(a + k) - gammaln(a)).sum())

@@ -1,9 +1,9 @@
 """How sure a round's network may be: learnt from galaxies that its like did not see.
 
 One network per fold is trained on the other folds and predicts its own. These predictions
-serve twice: the votes that they meet give the scale of each question's concentrations
-(`mlcore.calibration`), and the search for mislabels reads them (`mlcore.round_flagging`).
-The control panel has no part in it.
+serve twice: the votes that they meet say how far the network and its look-alikes may be
+trusted, and how sure they may be together (`mlcore.calibration`); and the search for mislabels
+reads them (`mlcore.round_flagging`). The control panel has no part in it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 
     from mlcore.images import ImageCache
     from mlcore.round_files import RoundFiles
+    from mlcore.round_lookalikes import SecondGuess
 
 _NAME = "out_of_fold.parquet"
 
 
-def calibrate(files: RoundFiles, cache: ImageCache, start_from: Path | None) -> dict[str, Any]:
+def calibrate(
+    files: RoundFiles, cache: ImageCache, start_from: Path | None, second: SecondGuess | None
+) -> dict[str, Any]:
     """Fit the calibration, write it into the model's description, and return it.
 
     Called within the train stage, whose model it completes.
@@ -42,7 +45,12 @@ def calibrate(files: RoundFiles, cache: ImageCache, start_from: Path | None) -> 
     found = unseen_concentrations(files, cache, start_from, stage="train", start=0.65, end=1.0)
     _, counts = voted_rows(files, "training", cache)
     directory = files.folder("train").path / "model"
-    calibration = fit_calibration(counts, found, files.plan.tree)
+    tree = files.plan.tree
+    if second is None:
+        calibration = fit_calibration(counts, found, tree)
+    else:
+        places = second.places
+        calibration = fit_calibration(counts[places], found[places], tree, second.fractions)
     replace(CnnModel.load(directory), calibration=calibration).save_description(directory)
     return calibration.to_dict()
 

@@ -7,7 +7,7 @@ and a picture of what the network looked at (`mlcore.cnn.attribution`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from mlcore.calibration import IDENTITY
 from mlcore.cnn.attribution import attributions, heat_picture
 from mlcore.cnn.encoder import encoder_of
-from mlcore.cnn.model import CnnModel, load_weights
+from mlcore.cnn.model import CnnModel
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.predict import predict
 from mlcore.cnn.rings import ring_features
+from mlcore.cnn.weights import load_weights
 from mlcore.files import replacing
 from mlcore.gp.fit import fit_vote_gp
 from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
@@ -118,16 +120,16 @@ def _judged(
 
     No network has seen the votes that it is asked about.
     """
-    plan = files.plan
     rows, counts = voted_rows(files, "training", cache)
     theirs = unseen_concentrations(files, cache, start_from, stage="flag", start=0.04, end=0.75)
     held_out, held_out_counts = voted_rows(files, "held_out", cache)
     model = CnnModel.load(files.folder("train").path / "model")
-    ours = predict(model, cache, held_out, should_stop=files.should_stop).concentrations
+    alone = replace(model, lookalikes=None, calibration=IDENTITY)
+    ours = predict(alone, cache, held_out, should_stop=files.should_stop).concentrations
     return (
         np.concatenate([rows, held_out]),
         np.concatenate([counts, held_out_counts]),
-        np.concatenate([theirs * model.calibration.factors(plan.tree), ours]),
+        np.concatenate([theirs, ours]),
     )
 
 

@@ -21,6 +21,7 @@ from mlcore.files import write_json
 from mlcore.images import ImageCache
 from mlcore.round_calibration import calibrate
 from mlcore.round_catalogue import voted_rows
+from mlcore.round_lookalikes import ask_lookalikes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,10 @@ _PRETRAIN_SEED = 0
 
 
 def train_network(files: RoundFiles) -> dict[str, Any]:
-    """Decode the images, pretrain without labels, train on the votes, and calibrate."""
+    """Decode the images, pretrain without labels, train on the votes, and calibrate.
+
+    Look-alikes are asked between the two (`mlcore.round_lookalikes`).
+    """
     config, plan = files.plan.config.train, files.plan
     cache = image_cache(files, config, "train", 0.0, 0.2)
     start_from = pretrained(files, cache, "train", 0.2, 0.4)
@@ -49,8 +53,12 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         directory=files.folder("train").path,
         seed=plan.seed,
         start_from=start_from,
-        on_progress=files.part("train", 0.4, 0.65 if files.plan.config.calibrate else 1.0),
+        on_progress=files.part("train", 0.4, 0.6 if plan.config.calibrate else 0.95),
         should_stop=files.should_stop,
+    )
+    begun = 0.6 if plan.config.calibrate else 0.95
+    second, why_alone = ask_lookalikes(
+        files, cache, start_from, stage="train", start=begun, end=begun + 0.05
     )
     origin = asdict(model.origin)
     asked_for = asdict(encoder_of(config)[1])
@@ -61,7 +69,8 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         "history": [dict(epoch) for epoch in model.history],
         "galaxies": len(rows),
         "unreadable_images": len(cache.unreadable),
-        "calibration": calibrate(files, cache, start_from) if files.plan.config.calibrate else {},
+        "lookalikes": {"galaxies": len(second.places) if second else 0, "reason": why_alone},
+        "calibration": calibrate(files, cache, start_from, second) if plan.config.calibrate else {},
     }
 
 

@@ -49,6 +49,9 @@ class TrainConfig:
     shape_features
         Let the head see shape features that need no training beside the encoder's; see
         `mlcore.cnn.shapes`.
+    lookalikes
+        Let a regression of the votes on features that no vote has taught have a say beside
+        the network; see `mlcore.cnn.lookalikes`. It doubles the time of prediction.
     ensemble
         Networks trained from seeds of their own, whose answers are mixed: the more they
         differ about a galaxy, the less sure they are together. Costs as many times the
@@ -95,6 +98,7 @@ class TrainConfig:
     crop_fraction: float = 0.625
     bands: str = "rgb"
     shape_features: bool = True
+    lookalikes: bool = True
     ensemble: int = 1
     precision: Literal["auto", "32", "bf16"] = "auto"
     batch_size: int = 64

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 from dataclasses import asdict, dataclass, field, replace
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from mlcore.calibration import IDENTITY, Calibration
 from mlcore.cnn.config import TrainConfig
 from mlcore.cnn.encoder import EncoderOrigin, architecture_of, encoder_of
+from mlcore.cnn.lookalikes import Lookalikes
 from mlcore.cnn.network import TreeNetwork
+from mlcore.cnn.weights import file_sha256, load_weights, save_weights
 from mlcore.errors import ArtefactError, InvalidInputError
-from mlcore.files import read_json, replacing, write_json
+from mlcore.files import read_json, write_json
 from mlcore.tree import DecisionTree
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _DESCRIPTION = "model.json"
 # What was so before these settings were there to say it.
-_BEFORE = {"shape_features": False}
+_BEFORE = {"shape_features": False, "lookalikes": False}
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,8 @@ class CnnModel:
         What its concentrations are scaled by; nothing where it was never fitted.
     others
         The further networks of an ensemble.
+    lookalikes
+        The guess beside the network's; None where there is none.
     """
 
     network: TreeNetwork
@@ -59,6 +58,7 @@ class CnnModel:
     history: Sequence[Mapping[str, float | int | None]] = field(default_factory=tuple)
     calibration: Calibration = IDENTITY
     others: tuple[TreeNetwork, ...] = ()
+    lookalikes: Lookalikes | None = None
 
     @property
     def networks(self) -> tuple[TreeNetwork, ...]:
@@ -66,7 +66,7 @@ class CnnModel:
         return (self.network, *self.others)
 
     def save(self, directory: Path) -> None:
-        """Write the weights of each network, then ``model.json``, which says it is whole."""
+        """Write the weights of each network, then all else and ``model.json``, the last of all."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / _DESCRIPTION).unlink(missing_ok=True)
         for number, network in enumerate(self.networks):
@@ -74,7 +74,7 @@ class CnnModel:
         self.save_description(directory)
 
     def save_description(self, directory: Path) -> None:
-        """Write ``model.json`` beside the weights that are there, in one step."""
+        """Write the look-alikes and ``model.json`` beside the networks' weights."""
         description = {
             "format": _FORMAT,
             "weights_sha256": file_sha256(directory / _weights(0)),
@@ -86,6 +86,7 @@ class CnnModel:
             "origin": asdict(self.origin),
             "history": [dict(epoch) for epoch in self.history],
             "calibration": self.calibration.to_dict(),
+            "lookalikes": self.lookalikes.save(directory) if self.lookalikes else None,
         }
         write_json(directory / _DESCRIPTION, description)
 
@@ -114,8 +115,10 @@ class CnnModel:
             load_weights(network, directory / _weights(number))
             network.eval()
         history = tuple(description.get("history", ()))
+        said = description.get("lookalikes")
+        lookalikes = Lookalikes.load(directory, said, tree, config) if said else None
         first, *others = networks
-        return cls(first, tree, config, origin, history, calibration, tuple(others))
+        return cls(first, tree, config, origin, history, calibration, tuple(others), lookalikes)
 
 
 def _blank_network(tree: DecisionTree, config: TrainConfig) -> TreeNetwork:
@@ -149,57 +152,3 @@ def _check_number(others: Sequence[str], config: TrainConfig) -> None:
 
 def _weights(number: int) -> str:
     return f"weights-{number}.safetensors" if number else "weights.safetensors"
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes; raises ArtefactError where there is no file."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ArtefactError(f"{path} must be readable: {error}") from error
-
-
-def save_weights(module: torch.nn.Module, path: Path) -> None:
-    """Write a module's state as safetensors, in one step."""
-    # Channels-last and shared storage are not for disk.
-    tensors = {name: value.detach().cpu().contiguous() for name, value in _state(module).items()}
-    with replacing(path) as partial:
-        save_file(tensors, partial)
-
-
-def load_weights(module: torch.nn.Module, path: Path) -> None:
-    """Fill a module from safetensors.
-
-    Raises
-    ------
-    ArtefactError
-        When the file is missing, damaged, or holds other tensors than the module has.
-    """
-    try:
-        tensors = load_file(path)
-        module.load_state_dict(tensors)
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        raise ArtefactError(f"{path} must hold this network's weights: {error}") from error
-
-
-def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write the state of unfinished work in one step; OSError where there is no room."""
-    content = BytesIO()
-    # Straight to a full disk, torch would say that its archive is broken.
-    torch.save(dict(state), content)
-    with replacing(path) as partial:
-        partial.write_bytes(content.getbuffer())
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the state of unfinished work; nothing where it is damaged: begin again then."""
-    try:
-        saved = torch.load(path, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
-        return {}
-    return saved if isinstance(saved, dict) else {}
-
-
-def _state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return dict(module.state_dict())

@@ -54,8 +54,8 @@ def predict(
 
     Each galaxy is seen in `model.config.average_views` ways; of a flipped view the
     answers change columns by `tree.mirror`. The averages are geometric for
-    concentrations, which are then mixed over the networks of an ensemble and scaled by the
-    model's calibration, and arithmetic for representations.
+    concentrations, which are then mixed over the networks of an ensemble, pooled with what
+    look-alikes say, and scaled (`mlcore.calibration`), and arithmetic for representations.
 
     Parameters
     ----------
@@ -86,12 +86,20 @@ def predict(
     for start in range(0, len(rows), size):
         stop_if_asked(should_stop, _STAGE)
         part = slice(start, start + size)
-        answers, features = _predict_batch(model, to_tensor(cache.images[rows[part]], bands))
-        found.concentrations[part] = model.calibration.apply(answers, model.tree)
+        images = to_tensor(cache.images[rows[part]], bands)
+        answers, features = _predict_batch(model, images)
+        others = _lookalikes_say(model, images)
+        found.concentrations[part] = model.calibration.apply(answers, model.tree, others)
         found.representations[part] = features
         done = min(start + size, len(rows))
         report(on_progress, _STAGE, done / len(rows), f"{done} of {len(rows)} galaxies predicted")
     return found
+
+
+def _lookalikes_say(model: CnnModel, images: torch.Tensor) -> NDArray[np.float64] | None:
+    if model.lookalikes is None:
+        return None
+    return model.lookalikes.fractions(images, model.config.average_views)
 
 
 @torch.inference_mode()

@@ -16,16 +16,16 @@ from torch import nn
 
 from mlcore.cnn.dataset import to_tensor
 from mlcore.cnn.encoder import encoder_of
-from mlcore.cnn.model import (
+from mlcore.cnn.objectives import Objective, make_objective
+from mlcore.cnn.operators import best_device
+from mlcore.cnn.train import check_cache
+from mlcore.cnn.weights import (
     file_sha256,
     load_weights,
     read_checkpoint,
     save_weights,
     write_checkpoint,
 )
-from mlcore.cnn.objectives import Objective, make_objective
-from mlcore.cnn.operators import best_device
-from mlcore.cnn.train import check_cache
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked

@@ -19,9 +19,10 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches, to_tensor
 from mlcore.cnn.encoder import EncoderOrigin, encoder_of
-from mlcore.cnn.model import CnnModel, file_sha256, load_weights, read_checkpoint
+from mlcore.cnn.model import CnnModel
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.operators import lightning_precision
+from mlcore.cnn.weights import file_sha256, load_weights, read_checkpoint
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked

@@ -80,18 +80,65 @@ def effective_votes(n_votes: npt.ArrayLike, rho: float) -> Floats:
     return worth
 
 
+@dataclass(frozen=True)
+class KernelBasis:
+    """Nystroem features whose products are a Matern-5/2 kernel seen through p landmarks.
+
+    Parameters
+    ----------
+    landmarks
+        Different points (p, d).
+    length
+        Of the kernel, above 0, in the units of the features.
+    """
+
+    landmarks: Floats
+    length: float
+
+    @classmethod
+    def among(cls, features: npt.ArrayLike, number: int, seed: int) -> KernelBasis:
+        """Draw at most `number` landmarks among the rows (n, d) that are finite.
+
+        The length is the median distance between them.
+
+        Raises
+        ------
+        InvalidInputError
+            Where no row is finite.
+        """
+        offered = as_matrix(features, "features")
+        offered = offered[np.isfinite(offered).all(axis=1)]
+        if not len(offered):
+            raise InvalidInputError("features must have a row that is finite, have none")
+        distinct = np.unique(offered, axis=0)
+        chosen = distinct[np.random.default_rng(seed).permutation(len(distinct))[:number]]
+        return cls(chosen, _median_distance(chosen))
+
+    def of(self, features: npt.ArrayLike) -> Floats:
+        """Return the basis (n, p) of features (n, d).
+
+        A row with a non-finite feature gets zeros, for which every prediction is the
+        survey's mean.
+        """
+        known = as_matrix(features, "features")
+        usable = np.asarray(np.isfinite(known).all(axis=1))
+        kernel = _matern(self.landmarks, self.landmarks, self.length)
+        root = factorise(kernel + JITTER * np.eye(len(kernel)), "kernel of the landmarks")
+        seen = _matern(self.landmarks, known[usable], self.length)
+        basis = np.zeros((len(known), len(kernel)))
+        basis[usable] = solve_triangular(root, seen, lower=True).T
+        return basis
+
+
 def kernel_basis(
     features: npt.ArrayLike, landmarks: int, seed: int, *, among: Ints | None = None
 ) -> Floats:
-    """Return Nystroem features (n, p) whose products are the kernel through p landmarks.
-
-    Matern-5/2 with the median distance of the landmarks as its length. A row with a
-    non-finite feature gets zeros, for which every prediction is the survey's mean.
+    """Return the basis (n, p) of features (n, d) with landmarks drawn from them.
 
     Parameters
     ----------
     features
-        Standardised features (n, d).
+        Standardised features (n, d); see `KernelBasis.of` for those that are not finite.
     landmarks
         Rows drawn at random to be the landmarks; fewer where there are fewer.
     seed
@@ -105,18 +152,8 @@ def kernel_basis(
         For no such row with finite features.
     """
     known = as_matrix(features, "features")
-    usable = np.asarray(np.isfinite(known).all(axis=1))
-    offered = known[usable] if among is None else known[among][usable[among]]
-    if not len(offered):
-        raise InvalidInputError("features must have a row that is finite, have none")
-    finite, distinct = known[usable], np.unique(offered, axis=0)
-    chosen = distinct[np.random.default_rng(seed).permutation(len(distinct))[:landmarks]]
-    length = _median_distance(chosen)
-    kernel = _matern(chosen, chosen, length) + JITTER * np.eye(len(chosen))
-    root = factorise(kernel, "kernel of the landmarks")
-    basis = np.zeros((len(known), len(chosen)))
-    basis[usable] = solve_triangular(root, _matern(chosen, finite, length), lower=True).T
-    return basis
+    offered = known if among is None else known[among]
+    return KernelBasis.among(offered, landmarks, seed).of(known)
 
 
 def _median_distance(points: Floats) -> float:
@@ -156,7 +193,7 @@ class VoteRegression:
 
     def mean_fractions(self, basis: Floats) -> Floats:
         """Return the predicted vote fractions (m, A) for basis (m, p)."""
-        return _softmaxes(basis @ self.weights + self.intercept, self.tree)
+        return question_softmax(basis @ self.weights + self.intercept, self.tree)
 
     def variance(self, basis: Floats) -> Floats:
         """Return the variance (m, Q) of each question's log-fractions."""
@@ -177,7 +214,7 @@ class VoteRegression:
             rows = slice(start, min(start + _CHUNK, len(basis)))
             spread = np.repeat(np.sqrt(self.variance(basis[rows])), widths, axis=1)
             latent = basis[rows] @ self.weights + self.intercept
-            yield rows, _softmaxes(latent + spread * normals, self.tree)
+            yield rows, question_softmax(latent + spread * normals, self.tree)
 
 
 def fit_vote_regression(
@@ -208,7 +245,7 @@ def fit_vote_regression(
     intercept = np.zeros(votes.shape[1])
     for columns in tree.question_slices.values():
         weights[:, columns], intercept[columns] = _fit_question(known, votes[:, columns], config)
-    fractions = _softmaxes(known @ weights + intercept, tree)
+    fractions = question_softmax(known @ weights + intercept, tree)
     worth = question_votes(votes, tree)
     seen = effective_votes(worth, config.rho) * curvature(fractions, tree)
     return VoteRegression(
@@ -299,7 +336,8 @@ class _Likelihood:
         return float(squares / 2 - (self.votes * logs).sum()), slope.ravel()
 
 
-def _softmaxes(latent: Floats, tree: DecisionTree) -> Floats:
+def question_softmax(latent: Floats, tree: DecisionTree) -> Floats:
+    """Return the fractions (..., A) of log-fractions (..., A), question by question."""
     fractions = np.empty_like(latent)
     for columns in tree.question_slices.values():
         fractions[..., columns] = softmax(latent[..., columns], axis=-1)

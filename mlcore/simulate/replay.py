@@ -209,7 +209,7 @@ class _Replay:
             RoundPlan(
                 tree=self.survey.pool.tree,
                 seed=self.plan.seed,
-                # Scores are about fractions, which calibration leaves alone.
+                # Scores are about the leading answer, which calibration seldom changes.
                 config=replace(
                     self.plan.sized(len(self.survey.pool.galaxies)), calibrate=until == "flag"
                 ),

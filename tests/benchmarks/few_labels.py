@@ -151,8 +151,8 @@ def _embedded(galaxies, folder, encoder):
     """Return features (n, 2, D) of the pool and the test set: each galaxy, and mirrored."""
     from mlcore.cnn.dataset import to_tensor
     from mlcore.cnn.encoder import encoder_of
-    from mlcore.cnn.model import load_weights
     from mlcore.cnn.network import TreeNetwork
+    from mlcore.cnn.weights import load_weights
 
     kept = [folder / f"features-{part}.npy" for part in ("pool", "test")]
     if not all(path.is_file() for path in kept):

@@ -60,8 +60,8 @@ def pretrained(name, galaxies, folder, seed):
     import torch
 
     from mlcore.cnn.encoder import encoder_of
-    from mlcore.cnn.model import load_weights
     from mlcore.cnn.pretrain import pretrain
+    from mlcore.cnn.weights import load_weights
     from mlcore.train_config import TrainConfig
 
     kept = folder / f"{name.replace(' ', '-')}-{SECONDS:g}-{seed}"

@@ -12,6 +12,8 @@ from mlcore.calibration import (
     IDENTITY,
     LARGEST,
     MIN_VOTES,
+    POWER,
+    POWER_SPREAD,
     PRIOR_SPREAD,
     SMALLEST,
     Calibration,
@@ -172,3 +174,70 @@ def test_a_question_of_another_tree_is_refused(handed_tree):
     other = Calibration({"colour": QuestionCalibration(0.5)})
     with pytest.raises(InvalidInputError, match="'colour' is not"):
         other.factors(handed_tree)
+
+
+class TestTwoGuesses:
+    """The network's concentrations and look-alikes' fractions, pooled."""
+
+    def test_an_ignorant_second_guess_loses_its_power_and_a_good_one_gains(self, handed_tree):
+        rng = np.random.default_rng(4)
+        counts, truth = drawn(rng, 1500, 8)
+        noise = 0.5 + rng.gamma(1, 1, truth.shape)
+        good = fit_calibration(counts, noise, handed_tree, truth)
+        bad = fit_calibration(counts, truth, handed_tree, noise)
+        for slug in good.questions:
+            assert good.questions[slug].lookalikes > 4 * good.questions[slug].network
+            assert bad.questions[slug].network > 4 * bad.questions[slug].lookalikes
+
+    def test_agrees_with_a_grid_of_the_whole_likelihood(self, handed_tree):
+        rng = np.random.default_rng(5)
+        counts, truth = drawn(rng, 80, 6)
+        network, others = truth * rng.gamma(3, 1, truth.shape), truth * rng.gamma(3, 1, truth.shape)
+        found = fit_calibration(counts, network, handed_tree, others).questions["shape"]
+        part = handed_tree.question_slices["shape"]
+        steps = np.linspace(-0.06, 0.06, 5)
+        centre = np.array([np.log(found.scale), found.network, found.lookalikes])
+        costs = {
+            move: self.badness(counts, network, others, part, centre + np.array(move))
+            for move in ((x, y, z) for x in steps for y in steps for z in steps)
+        }
+        assert min(costs, key=costs.get) == (0.0, 0.0, 0.0)
+
+    @staticmethod
+    def badness(counts, network, others, part, point):
+        """Minus the log posterior, galaxy by galaxy and vote by vote."""
+        cost = 0.5 * (point[0] / PRIOR_SPREAD) ** 2
+        cost += 0.5 * (((point[1:] - POWER) / POWER_SPREAD) ** 2).sum()
+        for k, a, f in zip(counts[:, part], network[:, part], others[:, part], strict=True):
+            pooled = (a / a.sum()) ** point[1] * (f / f.sum()) ** point[2]
+            alpha = np.exp(point[0]) * a.sum() * pooled / pooled.sum()
+            seen = 0
+            for place, votes in enumerate(k):
+                for vote in range(int(votes)):
+                    cost -= np.log((alpha[place] + vote) / (alpha.sum() + seen))
+                    seen += 1
+        return cost
+
+    def test_pools_as_the_formula_says(self, handed_tree):
+        rng = np.random.default_rng(6)
+        alpha, fractions = rng.gamma(2, 1, (4, 5)), rng.gamma(2, 1, (4, 5))
+        fitted = QuestionCalibration(0.5, network=0.7, lookalikes=1.2)
+        both = dict.fromkeys(handed_tree.question_slices, fitted)
+        found = Calibration(both).apply(alpha.astype(np.float32), handed_tree, fractions)
+        for part in handed_tree.question_slices.values():
+            a, f = alpha[:, part], fractions[:, part]
+            pooled = (a / a.sum(1, keepdims=True)) ** 0.7 * (f / f.sum(1, keepdims=True)) ** 1.2
+            pooled *= 0.5 * a.sum(1, keepdims=True) / pooled.sum(1, keepdims=True)
+            assert found[:, part] == pytest.approx(pooled, rel=1e-5)
+
+    def test_few_votes_leave_both_powers_where_they_begin(self, handed_tree):
+        counts, truth = drawn(np.random.default_rng(7), 3, 2)
+        found = fit_calibration(counts, truth, handed_tree, truth).questions["shape"]
+        assert (found.scale, found.network, found.lookalikes) == (1.0, POWER, POWER)
+
+    def test_refuses_guesses_that_are_no_fractions(self, handed_tree):
+        counts, truth = drawn(np.random.default_rng(8), 5, 2)
+        with pytest.raises(InvalidInputError, match="must be"):
+            fit_calibration(counts, truth, handed_tree, np.zeros_like(truth))
+        with pytest.raises(InvalidInputError, match=r"network must be in \[0, 3.0\], is -1"):
+            QuestionCalibration(network=-1.0)

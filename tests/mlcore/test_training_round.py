@@ -14,7 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mlcore.calibration import IDENTITY, fit_calibration
+from mlcore.calibration import IDENTITY, POWER, fit_calibration
+from mlcore.cnn.dataset import to_tensor
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
 from mlcore.cnn.shards import read_shards
@@ -199,19 +200,38 @@ class TestWholeRound:
         found = np.column_stack([unseen[column] for column in tree.label_cols]).astype(float)
         held = pq.read_table(finished[0].directory / "snapshot" / "training.parquet").to_pydict()
         counts = np.column_stack([held[column] for column in tree.label_cols]).astype(float)
-        fitted = fit_calibration(counts, found, tree)
-        assert CnnModel.load(folder / "model").calibration == fitted
-        assert finished[0].records["train"].result["calibration"] == fitted.to_dict()
-        assert fitted.questions["shape"].votes == 150
+        result, model = finished[0].records["train"].result, CnnModel.load(folder / "model")
+        assert result["lookalikes"] == {"galaxies": 30, "reason": ""}
+        assert result["calibration"] == model.calibration.to_dict()
+        shape = model.calibration.questions["shape"]
+        alone = fit_calibration(counts, found, tree).questions["shape"]
+        assert (shape.votes, shape.galaxies) == (alone.votes, alone.galaxies) == (150, 30)
+        assert shape.gain > alone.gain
+        assert shape.lookalikes != POWER
         assert not (folder / "folds").exists()
 
     def test_predicts_with_the_calibration(self, plan, finished):
         model = CnnModel.load(finished[0].directory / "train" / "model")
-        cache = ImageCache.open(plan.shared / "images-24-1")
-        raw = predict(replace(model, calibration=IDENTITY), cache, np.arange(3)).concentrations
+        cache, tree = ImageCache.open(plan.shared / "images-24-1"), plan.tree
+        alone = replace(model, calibration=IDENTITY, lookalikes=None)
+        network = predict(alone, cache, np.arange(3)).concentrations
+        others = model.lookalikes.fractions(to_tensor(cache.images[np.arange(3)]), 1)
         shard = next(read_shards(finished[0].directory / "predict"))
-        scaled = shard.predictions.concentrations[:3]
-        assert scaled == pytest.approx(raw * model.calibration.factors(plan.tree), rel=1e-4)
+        for slug, part in tree.question_slices.items():
+            fitted, total = model.calibration.questions[slug], network[:, part].sum(axis=1)
+            shares = network[:, part] / total[:, None]
+            pooled = shares**fitted.network * others[:, part] ** fitted.lookalikes
+            pooled *= fitted.scale * (total / pooled.sum(axis=1))[:, None]
+            assert shard.predictions.concentrations[:3, part] == pytest.approx(pooled, rel=1e-4)
+
+    def test_goes_on_without_look_alikes_and_says_why(self, plan, survey, tmp_path):
+        train = replace(plan.config.train, pretrain_steps=0, shape_features=False)
+        alone = replace(plan, config=replace(plan.config, train=train), shared=tmp_path / "shared")
+        directory = begin(tmp_path / "round", input_table(survey, plan.tree))
+        record = run_round(alone, directory, until="train").records["train"].result
+        assert record["lookalikes"]["galaxies"] == 0
+        assert "no encoder was pretrained" in record["lookalikes"]["reason"]
+        assert CnnModel.load(directory / "train" / "model").lookalikes is None
 
     def test_details_the_evaluation(self, finished):
         document = json.loads(

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from safetensors import SafetensorError
 
-from mlcore.cnn.model import CnnModel, file_sha256
+from mlcore.cnn.model import CnnModel
 from mlcore.cnn.pretrain import pretrain
 from mlcore.cnn.shards import read_shards, write_shards
 from mlcore.cnn.train import train
+from mlcore.cnn.weights import file_sha256
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from mlcore.cnn.encoder import make_encoder
-from mlcore.cnn.model import load_weights, save_weights
 from mlcore.cnn.objectives import OBJECTIVES
 from mlcore.cnn.pretrain import pretrain
+from mlcore.cnn.weights import load_weights, save_weights
 from mlcore.errors import ArtefactError, CancelledError, InvalidInputError, NotEnoughVotesError
 from mlcore.images import ImageCache
 

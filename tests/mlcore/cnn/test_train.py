@@ -8,11 +8,11 @@ import torch
 from zoobot.pytorch.training.finetune import FinetuneableZoobotTree
 
 from mlcore.cnn.encoder import make_encoder
-from mlcore.cnn.model import save_weights
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.operators import lightning_precision
 from mlcore.cnn.predict import predict
 from mlcore.cnn.train import train
+from mlcore.cnn.weights import save_weights
 from mlcore.errors import ArtefactError, CancelledError, InvalidInputError, NotEnoughVotesError
 from mlcore.images import ImageCache
 

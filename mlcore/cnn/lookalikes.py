@@ -1,0 +1,385 @@
+"""What the votes on look-alikes say: a guess for which few votes are enough.
+
+A network that learns from votes what to look at needs many of them. Beside it stands a
+regression of the same votes (`mlcore.gp.vote_regression`) on features that no vote has taught:
+those of the encoder as it was before training, pretrained on the survey's own images or
+published, and shape features. It knows less, and knows it sooner. How far either is trusted
+is learnt from votes that neither has seen (`mlcore.calibration`).
+
+A galaxy and its mirror image are both learnt from, with half of the votes each; on the mirror
+image the votes for handed answers change places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+
+from mlcore.cnn.dataset import dihedral_views, to_tensor
+from mlcore.cnn.encoder import architecture_of, encoder_of, make_encoder
+from mlcore.cnn.operators import best_device
+from mlcore.cnn.shapes import ShapeFeatures
+from mlcore.cnn.weights import file_sha256, load_weights, save_weights
+from mlcore.errors import ArtefactError
+from mlcore.files import replacing
+from mlcore.gp.reduce import MAX_DIMENSIONS, Reducer
+from mlcore.gp.vote_regression import (
+    KernelBasis,
+    RegressionConfig,
+    effective_votes,
+    fit_vote_regression,
+    question_softmax,
+)
+from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from mlcore.cnn.config import TrainConfig
+    from mlcore.images import ImageCache
+    from mlcore.tree import DecisionTree
+
+_STAGE = "lookalikes"
+#: Galaxies with votes that are learnt from, at the most.
+MOST_LEARNED: Final = 20_000
+# Others that tell how galaxies differ.
+_UNLABELLED: Final = 1024
+# With fewer galaxies for each direction, all are as far from each other.
+_GALAXIES_A_DIRECTION: Final = 8
+# A galaxy is looked at from four sides, and its mirror image too.
+_BOTH_SIDES: Final = 8
+_REGRESSION: Final = RegressionConfig()
+# What galaxies' votes are worth has been said before they come to the regression.
+_AS_THEY_ARE: Final = RegressionConfig(rho=0.0)
+_ARRAYS, _WEIGHTS = "lookalikes.npz", "untaught.safetensors"
+
+
+class Untaught(torch.nn.Module):
+    """Features (n, D) of standardised images that owe nothing to any vote.
+
+    Parameters
+    ----------
+    encoder
+        Pretrained without this survey's votes; None where there is none, since random
+        weights say little of a galaxy.
+    shapes
+        Fitted to unlabelled images; None where the settings leave them out. One of the two
+        must be there.
+    """
+
+    def __init__(self, encoder: torch.nn.Module | None, shapes: ShapeFeatures | None) -> None:
+        super().__init__()
+        self.encoder, self.shapes = encoder, shapes
+        # Any, because torch's stubs do not know that a module takes a memory format.
+        whole: Any = self
+        whole.to(memory_format=torch.channels_last)
+        self.eval()
+
+    @torch.inference_mode()
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the features (n, D) of images (n, channels, size, size)."""
+        parts = [part(images) for part in (self.encoder, self.shapes) if part is not None]
+        return torch.cat(parts, dim=1)
+
+    def sides(self, images: torch.Tensor, views: int) -> NDArray[np.float32]:
+        """Return features (n, S, D), averaged over the views of a side.
+
+        S is 2 with 8 views, the galaxy and its mirror image; with fewer it is 1.
+        """
+        self.eval().to(best_device())
+        found: dict[bool, list[torch.Tensor]] = {}
+        for view, flipped in dihedral_views(images.to(best_device()), views):
+            found.setdefault(flipped, []).append(self(view))
+        seen = torch.stack([torch.stack(each).mean(dim=0) for each in found.values()], dim=1)
+        return np.asarray(seen.cpu().numpy())
+
+
+def untaught(
+    config: TrainConfig, shapes: ShapeFeatures | None, start_from: Path | None
+) -> Untaught | None:
+    """Return what a network with these settings knows before it has seen a vote.
+
+    Parameters
+    ----------
+    config
+        Names the encoder.
+    shapes
+        Of the network, fitted; they are no votes' work either.
+    start_from
+        The encoder's weights, from `mlcore.cnn.pretrain.pretrain`; None takes published
+        ones where the hub gives them.
+
+    Returns
+    -------
+    Untaught or None
+        None where there are neither weights nor shape features.
+
+    Raises
+    ------
+    ArtefactError
+        Where `start_from` does not hold this encoder.
+    """
+    # The caller's random numbers must not notice weights that are overwritten.
+    with torch.random.fork_rng(devices=[]):
+        encoder, origin = encoder_of(config)
+    if start_from is not None:
+        load_weights(encoder, start_from)
+    elif origin.source == "scratch":
+        return None if shapes is None else Untaught(None, shapes)
+    return Untaught(encoder, shapes)
+
+
+@dataclass(frozen=True)
+class LookalikeBasis:
+    """What galaxies look like, before any vote: images become p numbers.
+
+    Attributes
+    ----------
+    features
+        From images to features.
+    reducer
+        To their main directions.
+    kernel
+        Says who looks alike, through p landmarks.
+    """
+
+    features: Untaught
+    reducer: Reducer
+    kernel: KernelBasis
+
+    @classmethod
+    def learn(
+        cls,
+        features: Untaught,
+        cache: ImageCache,
+        rows: NDArray[np.intp],
+        bands: str,
+        *,
+        seed: int,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> tuple[Self, NDArray[np.float64]]:
+        """Learn how galaxies differ from some of them and from others all over the cache.
+
+        Parameters
+        ----------
+        features
+            From images to features.
+        cache, rows, bands
+            The galaxies (n,), n >= 1, and the planes of their images.
+        seed
+            Draws the landmarks.
+
+        Returns
+        -------
+        LookalikeBasis, ndarray
+            And the basis (n, 2, p) of the galaxies and their mirror images.
+
+        Raises
+        ------
+        InvalidInputError
+            Where all galaxies look the same.
+        CancelledError
+            After `should_stop` said so.
+        """
+        others = np.linspace(0, len(cache) - 1, min(len(cache), _UNLABELLED), dtype=np.intp)
+        wanted = np.union1d(rows, others)
+        seen = []
+        for part in np.array_split(wanted, -(-len(wanted) // 256)):
+            stop_if_asked(should_stop, _STAGE)
+            seen.append(features.sides(to_tensor(cache.images[part], bands), _BOTH_SIDES))
+            done = sum(map(len, seen))
+            said = f"{done:,} of {len(wanted):,} galaxies looked at"
+            report(on_progress, _STAGE, done / len(wanted), said)
+        found = np.concatenate(seen)
+        reducer = Reducer.fit(
+            found.reshape(-1, found.shape[2]),
+            max_dimensions=max(min(len(wanted) // _GALAXIES_A_DIRECTION, MAX_DIMENSIONS), 1),
+            should_stop=should_stop,
+        )
+        reduced = reducer.transform(found.reshape(-1, found.shape[2]))
+        kernel = KernelBasis.among(reduced, _REGRESSION.landmarks, seed)
+        basis = kernel.of(reduced).reshape(len(wanted), 2, -1)
+        return cls(features, reducer, kernel), basis[np.searchsorted(wanted, rows)]
+
+    def of(self, images: torch.Tensor, views: int) -> NDArray[np.float64]:
+        """Return the basis (n, S, p) of standardised images; see `Untaught.sides`."""
+        seen = self.features.sides(images, views)
+        reduced = self.reducer.transform(seen.reshape(-1, seen.shape[2]))
+        return self.kernel.of(reduced).reshape(*seen.shape[:2], -1)
+
+
+@dataclass(frozen=True)
+class Lookalikes:
+    """Vote fractions from the votes on look-alikes.
+
+    Attributes
+    ----------
+    basis
+        What galaxies look like.
+    weights, intercept
+        Of the log-fractions, (p, A) and (A,).
+    tree
+        Of the A answers.
+    """
+
+    basis: LookalikeBasis
+    weights: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    tree: DecisionTree
+
+    @classmethod
+    def taught(
+        cls,
+        basis: LookalikeBasis,
+        known: NDArray[np.float64],
+        counts: NDArray[np.float64],
+        tree: DecisionTree,
+    ) -> Self:
+        """Learn from the votes (n, A) on galaxies of a known basis (n, 2, p)."""
+        return cls(basis, *_regression(known, counts, tree), tree)
+
+    def fractions(self, images: torch.Tensor, views: int) -> NDArray[np.float64]:
+        """Return the expected fractions (n, A) of standardised images, over `views`."""
+        return _fractions(self.basis.of(images, views), self.weights, self.intercept, self.tree)
+
+    def save(self, directory: Path) -> dict[str, Any]:
+        """Write two files, and return what `load` wants to know of them, as JSON values."""
+        save_weights(self.basis.features, directory / _WEIGHTS)
+        reducer, kernel = self.basis.reducer, self.basis.kernel
+        with replacing(directory / _ARRAYS) as partial, partial.open("wb") as file:
+            np.savez(
+                file,
+                landmarks=kernel.landmarks,
+                length=np.array(kernel.length),
+                weights=self.weights,
+                intercept=self.intercept,
+                **{f"reducer_{name}": value for name, value in vars(reducer).items()},
+            )
+        return {
+            "encoder": self.basis.features.encoder is not None,
+            "sha256": {name: file_sha256(directory / name) for name in (_ARRAYS, _WEIGHTS)},
+        }
+
+    @classmethod
+    def load(
+        cls, directory: Path, said: Mapping[str, Any], tree: DecisionTree, config: TrainConfig
+    ) -> Self:
+        """Return what `save` wrote and said; nothing in the files is executed.
+
+        Raises
+        ------
+        ArtefactError
+            Where a file is missing, damaged, or not the one that was written.
+        """
+        try:
+            _check(directory, said["sha256"])
+            shapes = ShapeFeatures(len(config.bands)) if config.shape_features else None
+            features = Untaught(_blank_encoder(config) if said["encoder"] else None, shapes)
+            load_weights(features, directory / _WEIGHTS)
+            with np.load(directory / _ARRAYS, allow_pickle=False) as stored:
+                return cls._of_arrays(features, stored, tree)
+        except (OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
+            raise ArtefactError(
+                f"{directory} must hold look-alikes, is damaged: {error}"
+            ) from error
+
+    @classmethod
+    def _of_arrays(cls, features: Untaught, stored: Any, tree: DecisionTree) -> Self:
+        reducer = Reducer(
+            n_columns=int(stored["reducer_n_columns"]),
+            columns=stored["reducer_columns"],
+            mean=stored["reducer_mean"],
+            components=stored["reducer_components"],
+            scale=stored["reducer_scale"],
+        )
+        kernel = KernelBasis(stored["landmarks"], float(stored["length"]))
+        basis = LookalikeBasis(features, reducer, kernel)
+        return cls(basis, stored["weights"], stored["intercept"], tree)
+
+
+def _check(directory: Path, recorded: Mapping[str, str]) -> None:
+    for name in (_ARRAYS, _WEIGHTS):
+        if file_sha256(directory / name) != recorded[name]:
+            raise ArtefactError(f"{directory / name} must have the recorded sha256, has another")
+
+
+def _blank_encoder(config: TrainConfig) -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        return make_encoder(
+            architecture_of(config.encoder), channels=len(config.bands), size=config.image_size
+        )[0]
+
+
+def unseen_fractions(
+    known: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    tree: DecisionTree,
+    *,
+    folds: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Return what look-alikes say (n, A) of galaxies whose own votes they have not seen.
+
+    Parameters
+    ----------
+    known
+        Basis (n, 2, p) of the galaxies and their mirror images.
+    counts
+        Their votes (n, A).
+    tree
+        Of the A answers.
+    folds
+        Regressions, each without one part of the galaxies; at least 2.
+    seed
+        Deals the galaxies.
+    """
+    fold_of = np.random.default_rng(seed).permutation(len(known)) % folds
+    found = np.empty(counts.shape)
+    for fold in range(folds):
+        inside = fold_of == fold
+        weights, intercept = _regression(known[~inside], counts[~inside], tree)
+        found[inside] = _fractions(known[inside], weights, intercept, tree)
+    return found
+
+
+def _regression(
+    known: NDArray[np.float64], counts: NDArray[np.float64], tree: DecisionTree
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights (p, A) and intercept (A,) of a basis (n, 2, p) and votes (n, A)."""
+    worth = _worth(counts, tree) / known.shape[1]
+    sides = np.concatenate([worth, worth[:, np.array(tree.mirror)]])
+    fitted = fit_vote_regression(
+        known.transpose(1, 0, 2).reshape(len(sides), -1), sides, tree, _AS_THEY_ARE
+    )
+    return fitted.weights, fitted.intercept
+
+
+def _worth(counts: NDArray[np.float64], tree: DecisionTree) -> NDArray[np.float64]:
+    """Return the votes (n, A), each question's scaled to what they are worth together."""
+    worth = np.zeros(counts.shape)
+    for columns in tree.question_slices.values():
+        votes = counts[:, columns].sum(axis=1, keepdims=True)
+        share = effective_votes(votes, _REGRESSION.rho) / np.maximum(votes, 1e-12)
+        worth[:, columns] = counts[:, columns] * share
+    return worth
+
+
+def _fractions(
+    basis: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    intercept: NDArray[np.float64],
+    tree: DecisionTree,
+) -> NDArray[np.float64]:
+    """Return the mean fractions (n, A) over the sides of a basis (n, S, p)."""
+    said = question_softmax(basis @ weights + intercept, tree)
+    if said.shape[1] > 1:
+        said[:, 1] = said[:, 1][:, np.array(tree.mirror)]
+    return np.asarray(said.mean(axis=1))
