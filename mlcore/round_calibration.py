@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
     from mlcore.images import ImageCache
     from mlcore.round_files import RoundFiles
-    from mlcore.round_lookalikes import SecondGuess
+    from mlcore.round_lookalikes import KnownLookalikes
 
 _NAME = "out_of_fold.parquet"
 
 
 def calibrate(
-    files: RoundFiles, cache: ImageCache, start_from: Path | None, second: SecondGuess | None
+    files: RoundFiles, cache: ImageCache, start_from: Path | None, known: KnownLookalikes | None
 ) -> dict[str, Any]:
     """Fit the calibration, write it into the model's description, and return it.
 
@@ -46,11 +46,11 @@ def calibrate(
     _, counts = voted_rows(files, "training", cache)
     directory = files.folder("train").path / "model"
     tree = files.plan.tree
-    if second is None:
+    if known is None:
         calibration = fit_calibration(counts, found, tree)
     else:
-        places = second.places
-        calibration = fit_calibration(counts[places], found[places], tree, second.fractions)
+        places, said = known.places, known.unseen(files.plan)
+        calibration = fit_calibration(counts[places], found[places], tree, said)
     replace(CnnModel.load(directory), calibration=calibration).save_description(directory)
     return calibration.to_dict()
 

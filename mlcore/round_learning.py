@@ -57,7 +57,7 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         should_stop=files.should_stop,
     )
     begun = 0.6 if plan.config.calibrate else 0.95
-    second, why_alone = ask_lookalikes(
+    known, why_alone = ask_lookalikes(
         files, cache, start_from, stage="train", start=begun, end=begun + 0.05
     )
     origin = asdict(model.origin)
@@ -69,8 +69,8 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         "history": [dict(epoch) for epoch in model.history],
         "galaxies": len(rows),
         "unreadable_images": len(cache.unreadable),
-        "lookalikes": {"galaxies": len(second.places) if second else 0, "reason": why_alone},
-        "calibration": calibrate(files, cache, start_from, second) if plan.config.calibrate else {},
+        "lookalikes": {"galaxies": len(known.places) if known else 0, "reason": why_alone},
+        "calibration": calibrate(files, cache, start_from, known) if plan.config.calibrate else {},
     }
 
 

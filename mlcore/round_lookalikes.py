@@ -29,22 +29,31 @@ if TYPE_CHECKING:
 
     from mlcore.images import ImageCache
     from mlcore.round_files import RoundFiles
+    from mlcore.round_plan import RoundPlan
 
 
 @dataclass(frozen=True)
-class SecondGuess:
-    """What look-alikes say of training galaxies.
+class KnownLookalikes:
+    """The training galaxies that look-alikes were learnt from.
 
     Attributes
     ----------
     places
         Which of the training galaxies (m,).
-    fractions
-        Shape (m, A); each by a regression that has not seen the galaxy's own votes.
+    basis
+        Of them and their mirror images, shape (m, 2, p).
+    counts
+        Their votes (m, A).
     """
 
     places: NDArray[np.intp]
-    fractions: NDArray[np.float64]
+    basis: NDArray[np.float64]
+    counts: NDArray[np.float64]
+
+    def unseen(self, plan: RoundPlan) -> NDArray[np.float64]:
+        """Return fractions (m, A), each galaxy's without its own votes."""
+        folds = min(plan.config.folds, len(self.places))
+        return unseen_fractions(self.basis, self.counts, plan.tree, folds=folds, seed=plan.seed)
 
 
 def ask_lookalikes(
@@ -55,8 +64,8 @@ def ask_lookalikes(
     stage: str,
     start: float,
     end: float,
-) -> tuple[SecondGuess | None, str]:
-    """Give the train stage's model its look-alikes; return their guess, or None and why.
+) -> tuple[KnownLookalikes | None, str]:
+    """Give the train stage's model its look-alikes; return who they are, or None and why.
 
     A round goes on without them where galaxies cannot be told apart before any vote.
     """
@@ -89,7 +98,4 @@ def ask_lookalikes(
     counts = counts[places]
     taught = Lookalikes.taught(basis, known, counts, plan.tree)
     replace(model, lookalikes=taught).save_description(directory)
-    said = unseen_fractions(
-        known, counts, plan.tree, folds=min(plan.config.folds, len(places)), seed=plan.seed
-    )
-    return SecondGuess(places, said), ""
+    return KnownLookalikes(places, known, counts), ""

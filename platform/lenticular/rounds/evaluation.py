@@ -37,12 +37,21 @@ class QuestionSection:
     title: str
     line: presentation.QuestionLine
     scale: str
+    trust: Trust | None
     answers: list[str]
     reliability: Chart
     coverage: Chart
     learning: Chart
     bins: list[dict[str, Any]]
     confusion: list[tuple[str, list[ConfusionCell]]]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The powers of the network's shares and of its look-alikes', rounded for a person."""
+
+    network: str
+    lookalikes: str
 
 
 @dataclass(frozen=True)
@@ -187,6 +196,7 @@ def _section(
         title=title,
         line=presentation.question_line(title, figures, previous),
         scale=f"{found['calibration']['scale']:.3g}" if found["calibration"] else "",
+        trust=_trust(found["calibration"]),
         answers=answers,
         reliability=charts.reliability_chart(found["reliability"], title),
         coverage=charts.coverage_chart(found["coverage"], title),
@@ -194,6 +204,13 @@ def _section(
         bins=found["reliability"],
         confusion=list(_confusion(answers, found["confusion"])),
     )
+
+
+def _trust(calibration: dict[str, Any] | None) -> Trust | None:
+    """Return whom the model trusts; None for a network alone, or a report from before."""
+    if not calibration or not calibration.get("lookalikes"):
+        return None
+    return Trust(f"{calibration['network']:.2f}", f"{calibration['lookalikes']:.2f}")
 
 
 def _confusion(

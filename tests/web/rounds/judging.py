@@ -10,8 +10,10 @@ from mlcore.evaluation.report import evaluation_report
 from mlcore.files import write_json
 
 
-def judge(round_, ids, counts, concentrations, *, previous=None):
+def judge(round_, ids, counts, concentrations, *, previous=None, lookalikes=None):
     """Write ``evaluation.json`` of galaxies (n,) with votes and concentrations (n, A).
+
+    Where look-alikes' fractions (n, A) are given, the calibration says how they are trusted.
 
     The round's record gets the same figures, and the round ends.
     """
@@ -23,7 +25,7 @@ def judge(round_, ids, counts, concentrations, *, previous=None):
         before = evaluate(counts, previous, tree).to_dict()
         result |= {"previous": before, "comparison": compared, "verdict": "Said by the gate."}
     details = detail(ids, counts, concentrations, tree, seed=0)
-    calibration = fit_calibration(counts, concentrations, tree)
+    calibration = fit_calibration(counts, concentrations, tree, lookalikes)
     folder = workspace.stage_folder(round_, "evaluate")
     folder.begin({})
     write_json(folder.path / "evaluation.json", evaluation_report(result, details, calibration))

@@ -57,6 +57,17 @@ def every_address(round_):
     yield address(round_, "round-evaluation-question", "shape")
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_says_how_far_look_alikes_are_trusted(page, pending, asked):
+    ids, counts, found = panel()
+    judge(pending, ids, counts, found, lookalikes=found if asked else None)
+    shown = page(address(pending)).content.decode()
+    assert ("<dt>Trusted</dt>" in shown) == asked
+    fitted = evaluation.report_of(pending)["questions"]["shape"]["calibration"]
+    said = f"the network {fitted['network']:.2f}, look-alikes {fitted['lookalikes']:.2f}"
+    assert (said in shown) == asked
+
+
 class TestWho:
     def test_anonymous_people_are_sent_to_sign_in(self, client, judged):
         for each in every_address(judged):
