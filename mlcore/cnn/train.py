@@ -24,6 +24,7 @@ from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.operators import lightning_precision
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
+from mlcore.memory import keeping_freed_memory
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 from mlcore.votes.likelihood import check_counts
 
@@ -106,7 +107,7 @@ def train(
 
 def _learn(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> CnnModel:
     if not task.members:
-        with _as_a_guest(), torch.random.fork_rng(devices=[]):
+        with _as_a_guest(), keeping_freed_memory(), torch.random.fork_rng(devices=[]):
             return _fit(task, on_progress, should_stop)
     first, *others = [
         train(
