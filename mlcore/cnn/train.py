@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch.utils import deterministic as torch_deterministic
 
 from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches, to_tensor
 from mlcore.cnn.encoder import EncoderOrigin, encoder_of
@@ -362,10 +363,15 @@ class _Watch(Callback):
 def _as_a_guest() -> Iterator[None]:
     """Keep Lightning's remarks and advice out of the log, and its switches to itself."""
     deterministic = torch.are_deterministic_algorithms_enabled()
+    # Any, because torch's stubs do not know the switch. It would write NaN over every new
+    # tensor, to show who reads what nobody wrote.
+    filling: Any = torch_deterministic
+    fills = filling.fill_uninitialized_memory
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
+    filling.fill_uninitialized_memory = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
@@ -374,5 +380,6 @@ def _as_a_guest() -> Iterator[None]:
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic)
+        filling.fill_uninitialized_memory = fills
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -70,7 +70,7 @@ def test_scores_by_hand(load):
     assert found == pytest.approx((3 / 5, (2 / 3 + 1 / 2) / 2, 4 / 5))
 
 
-@pytest.mark.parametrize("path", ["our_path", "bare_step"])
+@pytest.mark.parametrize("path", ["our_path", "bare_step_memory_kept"])
 def test_training_speed_is_measured_from_the_steps(load, monkeypatch, tmp_path, path):
     speed = load("training_speed")
     for name, value in {"ENCODER": "test_resnet", "SIZE": 32, "BATCH": 4, "IMAGES": 4}.items():
