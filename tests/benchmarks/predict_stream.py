@@ -23,6 +23,7 @@ GALAXIES = int(os.environ.get("LENTICULAR_BENCH_GALAXIES", "50000"))
 ROOT = Path(__file__).parents[2]
 SHARD = 4096
 EVERY = 0.02
+PROGRAM = __file__
 
 
 def table():
@@ -67,7 +68,7 @@ def _watched(galaxies, folder, kill_at=None):
 
     With `kill_at` it is killed once there are as many shards.
     """
-    asked = [sys.executable, __file__, str(galaxies), folder]
+    asked = [sys.executable, PROGRAM, str(galaxies), folder]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
     seen = {"own": 0.0, "all": 0.0}
     with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, env=environment) as process:
