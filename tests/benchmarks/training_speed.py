@@ -51,8 +51,14 @@ def table():
 
 
 def _alone(path, given):
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=_fork_from_here) as pool:
         return pool.submit(path, *given).result()
+
+
+def _fork_from_here():
+    # A process that was spawned spawns its workers too, and Zoobot's do not start that way.
+    multiprocessing.set_start_method("fork", force=True)
 
 
 def _row(path, found, medians, threads):
