@@ -35,8 +35,9 @@ demo: $(VENV)/.ready  ## Run the whole loop on drawn galaxies, then serve the si
 up: $(VENV)/.ready  ## Serve the site with one worker, on SQLite
 	@exec $(RUN) manage.py up
 
+# A worker for each core: threads of theirs would wait for each other.
 test: $(VENV)/.ready-dev  ## Run every test
-	$(RUN) -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile
 ifneq ($(NODE),)
 	$(MAKE) --no-print-directory test-js
 else

@@ -117,7 +117,7 @@ class TrainConfig:
     shift: float = 0.05
     brightness: float = 0.1
     average_views: Literal[1, 4, 8] = 8
-    predict_batch_size: int = 256
+    predict_batch_size: int = 64
     pretrain_objective: Literal[
         "shapes", "contrastive", "decorrelated", "masked", "reconstruction"
     ] = "shapes"

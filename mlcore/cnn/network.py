@@ -95,6 +95,8 @@ class TreeNetwork(FinetuneableZoobotTree):
     def configure_optimizers(self) -> dict[str, Any]:
         """Return AdamW as Zoobot sets it up, each group on its own one-cycle schedule."""
         optimizer = super().configure_optimizers()
+        for group in optimizer.param_groups:
+            group["fused"] = True
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],

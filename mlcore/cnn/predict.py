@@ -13,6 +13,7 @@ from mlcore.cnn.mixture import mixed_concentrations
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache, check_rows
 from mlcore.errors import InvalidInputError
+from mlcore.memory import keeping_freed_memory
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
@@ -83,16 +84,18 @@ def predict(
         np.empty((len(rows), len(model.tree.label_cols)), np.float32),
         np.empty((len(rows), int(model.network.encoder_dim)), np.float32),
     )
-    for start in range(0, len(rows), size):
-        stop_if_asked(should_stop, _STAGE)
-        part = slice(start, start + size)
-        images = to_tensor(cache.images[rows[part]], bands)
-        answers, features = _predict_batch(model, images)
-        others = _lookalikes_say(model, images)
-        found.concentrations[part] = model.calibration.apply(answers, model.tree, others)
-        found.representations[part] = features
-        done = min(start + size, len(rows))
-        report(on_progress, _STAGE, done / len(rows), f"{done} of {len(rows)} galaxies predicted")
+    with keeping_freed_memory():
+        for start in range(0, len(rows), size):
+            stop_if_asked(should_stop, _STAGE)
+            part = slice(start, start + size)
+            images = to_tensor(cache.images[rows[part]], bands)
+            answers, features = _predict_batch(model, images)
+            others = _lookalikes_say(model, images)
+            found.concentrations[part] = model.calibration.apply(answers, model.tree, others)
+            found.representations[part] = features
+            done = min(start + size, len(rows))
+            said = f"{done} of {len(rows)} galaxies predicted"
+            report(on_progress, _STAGE, done / len(rows), said)
     return found
 
 

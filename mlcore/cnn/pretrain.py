@@ -28,6 +28,7 @@ from mlcore.cnn.weights import (
 )
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
+from mlcore.memory import keeping_freed_memory
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def pretrain(
     key = _key(cache, config, seed, start_from)
     finished = directory / "encoder.safetensors"
     if _recorded(directory) != {"key": key, "sha256": _sha256_or_none(finished)}:
-        with torch.random.fork_rng(devices=[]):
+        with keeping_freed_memory(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             learner = _Learner.start(cache, config, seed, start_from)
             learner.resume(directory / "pretrain.partial", key)

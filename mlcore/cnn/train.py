@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch.utils import deterministic as torch_deterministic
 
 from mlcore.cnn.dataset import LabelledGalaxies, PlainBatches, TrainingBatches, to_tensor
 from mlcore.cnn.encoder import EncoderOrigin, encoder_of
@@ -25,6 +26,7 @@ from mlcore.cnn.operators import lightning_precision
 from mlcore.cnn.weights import file_sha256, load_weights, read_checkpoint
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
+from mlcore.memory import keeping_freed_memory
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 from mlcore.votes.likelihood import check_counts
 
@@ -107,7 +109,7 @@ def train(
 
 def _learn(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> CnnModel:
     if not task.members:
-        with _as_a_guest(), torch.random.fork_rng(devices=[]):
+        with _as_a_guest(), keeping_freed_memory(), torch.random.fork_rng(devices=[]):
             return _fit(task, on_progress, should_stop)
     first, *others = [
         train(
@@ -362,10 +364,15 @@ class _Watch(Callback):
 def _as_a_guest() -> Iterator[None]:
     """Keep Lightning's remarks and advice out of the log, and its switches to itself."""
     deterministic = torch.are_deterministic_algorithms_enabled()
+    # Any, because torch's stubs do not know the switch. It would write NaN over every new
+    # tensor, to show who reads what nobody wrote.
+    filling: Any = torch_deterministic
+    fills = filling.fill_uninitialized_memory
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
+    filling.fill_uninitialized_memory = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
@@ -374,5 +381,6 @@ def _as_a_guest() -> Iterator[None]:
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic)
+        filling.fill_uninitialized_memory = fills
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -88,7 +88,8 @@ class BulkLatents:
         mean = np.tile(self.centre, (len(known), 1))
         variance = np.tile(self.prior_variance, (len(known), 1))
         if self.questions and usable.any():
-            distances = torch.cdist(_single(known[usable]), self.inputs)
+            # A row for each input: picking a question's rows then copies whole lines.
+            distances = torch.cdist(self.inputs, _single(known[usable]))
             for question in self.questions:
                 pull, explained = question.at(distances)
                 mean[usable, question.columns] += pull
@@ -100,8 +101,8 @@ class BulkLatents:
 class _Question:
     """One question: `places` (n,) of its galaxies among the inputs, and what they teach.
 
-    `weights` are (n, K) and `landmarks` (p,) as in `QuestionPosterior`; `directions` (p, r)
-    are common to the answers, which they explain to the shares (r, K).
+    `weights` (K, n) and `landmarks` (p,) are as in `QuestionPosterior`; `directions` (r, p)
+    are common to the answers, which they explain to the shares (K, r).
     """
 
     columns: slice
@@ -119,18 +120,21 @@ class _Question:
             columns=columns,
             hyper=posterior.hyper,
             places=torch.from_numpy(places),
-            weights=_single(posterior.weights * posterior.scale),
+            weights=_single((posterior.weights * posterior.scale).T),
             landmarks=torch.from_numpy(posterior.landmarks),
-            directions=_single(directions),
-            shares=_single(shares),
+            directions=_single(directions.T),
+            shares=_single(shares.T),
         )
 
     def at(self, distances: torch.Tensor) -> tuple[Floats, Floats]:
-        """Return the mean less the centre, and the share of variance explained, (m, K)."""
-        kernel = correlate(distances[:, self.places], self.hyper)
-        seen = (kernel[:, self.landmarks] @ self.directions).square_() @ self.shares
-        explained = np.minimum(seen.double().numpy(), MOST_EXPLAINED)
-        return (kernel @ self.weights).double().numpy(), explained
+        """Return the mean less the centre, and the share of variance explained, (m, K).
+
+        `distances` (N, m) are those of the inputs from the galaxies.
+        """
+        kernel = correlate(distances[self.places], self.hyper)
+        seen = self.shares @ (self.directions @ kernel[self.landmarks]).square_()
+        explained = np.minimum(seen.T.double().numpy(), MOST_EXPLAINED)
+        return (self.weights @ kernel).T.double().numpy(), explained
 
 
 def _common_directions(posterior: QuestionPosterior) -> tuple[Floats, Floats]:

@@ -2,10 +2,14 @@
 
 Beside it, on some of the same candidates and in the same run, the way it was done before:
 latents in double precision, and information from 32 draws.
+
+LENTICULAR_BENCH_CANDIDATES=10000000 scores as many instead of a million, to see that time
+grows with their number alone and memory does not.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from typing import TYPE_CHECKING
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
     Sizes = tuple[tuple[int, int], ...]
 
 TITLE = "Scoring galaxies by what their votes would teach"
-SIZES = ((1000, 1_000_000), (5000, 1_000_000))
+CANDIDATES = int(os.environ.get("LENTICULAR_BENCH_CANDIDATES", "1000000"))
+SIZES = ((1000, CANDIDATES), (5000, CANDIDATES))
 # As many are scored in the old way.
 BEFORE = 20_000
 # Candidates are handed over in blocks of this size, as a training round does.

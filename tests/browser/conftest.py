@@ -61,7 +61,7 @@ def sky(request, transactional_db):
     Parametrized indirectly, its parameters are those of `gallery.build`.
     """
     cache.clear()
-    return gallery.build(**getattr(request, "param", {}))
+    return gallery.world(**getattr(request, "param", {}))
 
 
 @pytest.fixture

@@ -15,13 +15,18 @@ NEXT = "before => document.querySelector('#galaxy').getAttribute('src') !== befo
 API = "**/api/v1/**"
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The site with thirty galaxies, for the whole module: its log grows from test to test."""
+    return Site(tmp_path_factory.mktemp("site"), galaxies=30)
+
+
 @pytest.fixture
-def site(tmp_path):
-    """The site with thirty galaxies, running."""
-    site = Site(tmp_path, galaxies=30)
-    site.start()
-    yield site
-    site.kill()
+def site(built):
+    """The site, running."""
+    built.start()
+    yield built
+    built.kill()
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def all_arrived(site, page, count):
 
 
 def test_every_click_arrives_once_whatever_happens(site, context):
-    shown = []
+    shown, before = [], len(site.log())
     page = open_(context)
     classify(page, 2, shown)
 
@@ -66,7 +71,7 @@ def test_every_click_arrives_once_whatever_happens(site, context):
     expect(page.get_by_role("alert")).to_contain_text("saved on this device")
     context.set_offline(offline=False)
     page.evaluate("dispatchEvent(new Event('online'))")
-    all_arrived(site, page, 4)
+    all_arrived(site, page, before + 4)
     page.wait_for_timeout(2000)
 
     site.kill()
@@ -78,7 +83,7 @@ def test_every_click_arrives_once_whatever_happens(site, context):
     site.start()
     page = open_(context)
     expect(page.locator(STATE)).to_have_text("All sent")
-    all_arrived(site, page, 8)
+    all_arrived(site, page, before + 8)
 
     classify(page, 1, shown)
     site.kill()
@@ -87,10 +92,10 @@ def test_every_click_arrives_once_whatever_happens(site, context):
     page = open_(context)
     classify(page, 2, shown)
     page.reload()
-    all_arrived(site, page, 11)
+    all_arrived(site, page, before + 11)
     expect(page.locator(STATE)).to_have_text("All sent")
     page.wait_for_timeout(1500)
-    log = site.log()
+    log = site.log()[before:]
     assert len(shown) == len(set(shown)) == 11
     assert len(log) == len({uuid for uuid, _ in log}) == len({subject for _, subject in log}) == 11
     assert page.evaluate(KEPT) == 0
@@ -98,6 +103,7 @@ def test_every_click_arrives_once_whatever_happens(site, context):
 
 def test_an_answer_that_the_server_took_with_it_is_not_counted_twice(site, context):
     """The server dies after it has written, before it has answered."""
+    before = len(site.log())
     page = open_(context)
 
     def die(route):
@@ -109,8 +115,8 @@ def test_an_answer_that_the_server_took_with_it_is_not_counted_twice(site, conte
     context.route(API, die)
     press(page, "3", "Enter")
     expect(page.get_by_role("alert")).to_contain_text("saved on this device")
-    assert len(site.log()) == 1
+    assert len(site.log()) == before + 1
     site.start()
     page.evaluate("dispatchEvent(new Event('online'))")
     expect(page.locator(STATE)).to_have_text("All sent")
-    assert len(site.log()) == 1
+    assert len(site.log()) == before + 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 from mlcore.gp.acquisition.beliefs import Beliefs, LatentModel, believe
+from mlcore.memory import keeping_freed_memory
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
@@ -57,17 +58,18 @@ def score_candidates(
         If `should_stop` says so between two chunks.
     """
     scores = np.empty(len(features))
-    for start in range(0, len(features), CHUNK):
-        stop_if_asked(should_stop, "scoring candidates")
-        rows = slice(start, min(start + CHUNK, len(features)))
-        scores[rows] = rule.score(
-            believe(
+    with keeping_freed_memory():
+        for start in range(0, len(features), CHUNK):
+            stop_if_asked(should_stop, "scoring candidates")
+            rows = slice(start, min(start + CHUNK, len(features)))
+            beliefs = believe(
                 model,
                 features[rows],
                 tree,
                 counts=None if counts is None else counts[rows],
                 promised=None if promised is None else promised[rows],
             )
-        )
-        report(on_progress, "acquire", rows.stop / len(features), f"{rows.stop:,} galaxies scored")
+            scores[rows] = rule.score(beliefs)
+            said = f"{rows.stop:,} galaxies scored"
+            report(on_progress, "acquire", rows.stop / len(features), said)
     return scores

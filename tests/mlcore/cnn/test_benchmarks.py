@@ -70,7 +70,7 @@ def test_scores_by_hand(load):
     assert found == pytest.approx((3 / 5, (2 / 3 + 1 / 2) / 2, 4 / 5))
 
 
-@pytest.mark.parametrize("path", ["our_path", "bare_step"])
+@pytest.mark.parametrize("path", ["our_path", "bare_step_memory_kept"])
 def test_training_speed_is_measured_from_the_steps(load, monkeypatch, tmp_path, path):
     speed = load("training_speed")
     for name, value in {"ENCODER": "test_resnet", "SIZE": 32, "BATCH": 4, "IMAGES": 4}.items():
@@ -85,9 +85,31 @@ def test_training_speed_is_measured_from_the_steps(load, monkeypatch, tmp_path, 
     assert (rates > 0).all()
 
 
-def test_streaming_is_measured_in_a_process_of_its_own(load, monkeypatch):
+def test_streaming_is_measured_in_a_process_of_its_own(load):
+    row = load("predict_stream")._row(40, killed=False)
+    assert row["galaxies"] == "40"
+    assert all(float(row[name].replace(",", "")) > 0 for name in row if "peak" in name)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+shards = Path(sys.argv[2], "shards")
+shards.mkdir(exist_ok=True)
+print('{"before": 1}', flush=True)
+for number in range(8):
+    if not (shard := shards / f"{number}.parquet").exists():
+        shard.touch()
+        time.sleep(0.05)
+print('{"rate": 20}')
+"""
+
+
+def test_streaming_is_killed_halfway_and_goes_on(load, monkeypatch, tmp_path):
+    program = tmp_path / "slow.py"
+    program.write_text(SLOW)
     stream = load("predict_stream")
-    monkeypatch.setattr(stream, "GALAXIES", 40)
-    rows = stream.table()
-    assert [row["galaxies"] for row in rows] == ["8", "40"]
-    assert all(float(row["peak, MiB"].replace(",", "")) > 0 for row in rows)
+    monkeypatch.setattr(stream, "PROGRAM", str(program))
+    row = stream._row(8, killed=True)
+    kept, _, written = row["kept after a kill"].removesuffix(" shards").partition(" of ")
+    assert 4 <= int(kept) == int(written) <= 8

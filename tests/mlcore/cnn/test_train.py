@@ -76,6 +76,12 @@ def test_does_not_touch_the_callers_random_numbers(run):
     assert torch.equal(torch.rand(3), expected)
 
 
+def test_leaves_torchs_switches_as_they_were(run):
+    run()
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
 def test_goes_on_after_a_stop_as_if_there_had_been_none(run, stop_after):
     whole = run("whole")
     with pytest.raises(CancelledError, match="train was stopped on request"):
