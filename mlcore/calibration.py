@@ -42,8 +42,9 @@ MIN_VOTES = 50
 SMALLEST, LARGEST = 1e-3, 1e3
 #: How far a scale's logarithm lies from 0 before any vote is seen (standard deviation).
 PRIOR_SPREAD = 1.0
-#: What either power is before any vote is seen, how far it may be off, and its bounds.
-POWER, POWER_SPREAD, LARGEST_POWER = 0.6, 0.3, 3.0
+#: What the powers of network and look-alikes are before any vote is seen, how far they may be
+#: off, and their bound.
+POWERS, POWER_SPREAD, LARGEST_POWER = (0.4, 0.8), 0.3, 3.0
 # A guess is never quite sure that an answer gets no vote at all.
 _LEAST_FRACTION = 1e-6
 _GRID = np.linspace(np.log(SMALLEST), np.log(LARGEST), 43)
@@ -155,7 +156,7 @@ class Calibration:
 #: What changes nothing of a network alone.
 IDENTITY = Calibration({})
 #: A question's, before any vote that both guesses have not seen.
-IGNORANT = QuestionCalibration(network=POWER, lookalikes=POWER)
+IGNORANT = QuestionCalibration(network=POWERS[0], lookalikes=POWERS[1])
 
 
 def fit_calibration(
@@ -167,7 +168,7 @@ def fit_calibration(
     """Return the most probable scale of each question, and powers where there are two guesses.
 
     The prior of a scale's logarithm is Gaussian around 0 with spread `PRIOR_SPREAD`, and
-    that of a power around `POWER` with `POWER_SPREAD`, so that few galaxies move them
+    that of a power around `POWERS` with `POWER_SPREAD`, so that few galaxies move them
     little; fewer than `MIN_VOTES` votes leave them there.
 
     Parameters
@@ -245,12 +246,13 @@ class _Likelihood:
 
     def _badness(self, point: Sequence[float]) -> float:
         """Return the cost, and that of being far from the prior."""
-        far = [point[0] / PRIOR_SPREAD, *((each - POWER) / POWER_SPREAD for each in point[1:])]
+        far = [point[0] / PRIOR_SPREAD]
+        far += [(p - q) / POWER_SPREAD for p, q in zip(point[1:], POWERS, strict=False)]
         return self.cost(point) + 0.5 * float(np.square(far).sum())
 
     def best(self) -> list[float]:
         """Return the most probable scale, and powers where there are two guesses."""
-        powers = [] if self.fractions is None else [POWER, POWER]
+        powers = [] if self.fractions is None else [*POWERS]
         # The likelihood need not have one peak alone: look everywhere, then near the best.
         costs = [self._badness([each, *powers]) for each in _GRID]
         place = int(np.argmin(costs))

@@ -22,7 +22,7 @@ TITLE = "Whole rounds on drawn galaxies: skill on the test set, in nats per volu
 ROOT = Path(__file__).parents[2]
 SEEDS = int(os.environ.get("LENTICULAR_BENCH_SEEDS", "8"))
 WORKERS = int(os.environ.get("LENTICULAR_BENCH_WORKERS", "1"))
-POOL, TEST, PANEL, SURVEY = 2000, 800, 40, 23
+POOL, TEST, PANEL, SURVEY = 2000, 800, 40, 24
 VOTES, EACH, ROUNDS = 1000, 5, 3
 ARMS = ("random, 5 votes each", "random, spread thin", "information", "design")
 

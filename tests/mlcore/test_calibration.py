@@ -12,8 +12,8 @@ from mlcore.calibration import (
     IDENTITY,
     LARGEST,
     MIN_VOTES,
-    POWER,
     POWER_SPREAD,
+    POWERS,
     PRIOR_SPREAD,
     SMALLEST,
     Calibration,
@@ -207,7 +207,7 @@ class TestTwoGuesses:
     def badness(counts, network, others, part, point):
         """Minus the log posterior, galaxy by galaxy and vote by vote."""
         cost = 0.5 * (point[0] / PRIOR_SPREAD) ** 2
-        cost += 0.5 * (((point[1:] - POWER) / POWER_SPREAD) ** 2).sum()
+        cost += 0.5 * (((point[1:] - np.array(POWERS)) / POWER_SPREAD) ** 2).sum()
         for k, a, f in zip(counts[:, part], network[:, part], others[:, part], strict=True):
             pooled = (a / a.sum()) ** point[1] * (f / f.sum()) ** point[2]
             alpha = np.exp(point[0]) * a.sum() * pooled / pooled.sum()
@@ -233,7 +233,7 @@ class TestTwoGuesses:
     def test_few_votes_leave_both_powers_where_they_begin(self, handed_tree):
         counts, truth = drawn(np.random.default_rng(7), 3, 2)
         found = fit_calibration(counts, truth, handed_tree, truth).questions["shape"]
-        assert (found.scale, found.network, found.lookalikes) == (1.0, POWER, POWER)
+        assert (found.scale, found.network, found.lookalikes) == (1.0, *POWERS)
 
     def test_refuses_guesses_that_are_no_fractions(self, handed_tree):
         counts, truth = drawn(np.random.default_rng(8), 5, 2)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mlcore.calibration import IDENTITY, POWER, fit_calibration
+from mlcore.calibration import IDENTITY, POWERS, fit_calibration
 from mlcore.cnn.dataset import to_tensor
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
@@ -207,7 +207,7 @@ class TestWholeRound:
         alone = fit_calibration(counts, found, tree).questions["shape"]
         assert (shape.votes, shape.galaxies) == (alone.votes, alone.galaxies) == (150, 30)
         assert shape.gain > alone.gain
-        assert shape.lookalikes != POWER
+        assert shape.lookalikes != POWERS[1]
         assert not (folder / "folds").exists()
 
     def test_predicts_with_the_calibration(self, plan, finished):
