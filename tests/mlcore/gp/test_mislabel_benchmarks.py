@@ -33,7 +33,7 @@ def test_the_planted_are_as_many_as_said_and_mislead(bench, galaxies):
 
 def test_everybody_scores_the_same_galaxies(bench, galaxies):
     trials = bench("_mislabel_trials")
-    trial = trials.run(galaxies, "careless volunteers", 1, np.zeros(300, dtype=bool))
+    trial = trials.run(galaxies, "careless volunteers", 1, np.zeros(300))
     assert {"ours", "self_confidence, forest", "CROWDLAB, joined"} <= trial.scores.keys()
     for name in trial.scores:
         assert 0 < trial.average_precision(name) <= 1
