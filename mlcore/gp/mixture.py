@@ -6,15 +6,23 @@ The models' guesses of a galaxy's class, as mean fractions m_s (s = CNN, GP), ar
 
 (a logarithmic opinion pool; Genest & Zidek 1986, Stat. Sci. 1, 114). Right votes k are those
 of the galaxy's class z, whose typical fractions, its *profile* P_z, all galaxies share (Dawid &
-Skene 1979), or follow g itself where kinds are not sharp but graded:
+Skene 1979). Where kinds are not sharp but graded, a galaxy is of several classes at once, in
+shares that scatter about g by s on the logistic-normal scale (Aitchison & Shen 1980, Biometrika
+67, 261), and is answered by its classes' profiles in these shares:
 
-    p(k | right)  =  w sum_z g_z DM(k; A P_z)  +  (1 - w) DM(k; c g)
+    p(k | right)  =  w sum_z g_z DM(k; A P_z)  +  (1 - w) E_e Mult(k; h P),
+                                                  h = softmax(log g + s e),  e ~ N(0, 1)
 
-with DM the Dirichlet-multinomial. Of a share r of the galaxies the votes are wrong: a share
+with DM the Dirichlet-multinomial and the mean E over 64 fixed quasi-random points. The scatter
+is even on that scale so that where g is sure people agree: about what looks like nothing else
+they rarely differ, and a Dirichlet-multinomial of fixed width about g would have them differ
+there as often as on doubtful galaxies, and take wrong votes for such a difference.
+
+Of a share r of the galaxies the votes are wrong: a share
 1 - u of these has another class's, sum_zy g_z T_zy DM(k; A P_y), and a share u has those of
 people who did not look, DM(k; 1, .., 1), which mislead unless the galaxy's own class leads.
 
-All of b, t, P, A, w, c, T, u and r are fitted to the votes at once. What keeps r and the tails
+All of b, t, P, A, w, s, T, u and r are fitted to the votes at once. What keeps r and the tails
 of g apart is the galaxies of whose class the models are sure: hardly any right vote contradicts
 them, and a share r of all votes does. (Confident learning, Northcutt et al. 2021, JAIR 70,
 1373, counts the same contradictions.)
@@ -24,11 +32,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from scipy.stats import norm, qmc
 from torch.nn.functional import logsigmoid
 
 if TYPE_CHECKING:
@@ -45,7 +55,7 @@ PROFILE_VOTES, SWAP_LABELS = 10.0, 10.0
 #: Certain labels: the share of votes that fall elsewhere, and how closely votes follow.
 STRAY, CLOSELY, NEVER = 1e-6, 13.0, -30.0
 TINY = 1e-12
-SMALLEST_CONCENTRATION = 1e-3
+SCATTER_POINTS = 64
 MAX_STEPS = 300
 
 
@@ -58,7 +68,8 @@ class _Prior(NamedTuple):
 
 _SCALARS = {
     "log_agreement": _Prior(3.0, 1.5),
-    "log_spread": _Prior(1.0, 1.5),
+    # Scattered much wider, any galaxy would be of any class, and no votes wrong.
+    "log_scatter": _Prior(0.0, 0.5),
     "sharp": _Prior(0.0, 2.0),
     "careless": _Prior(-1.0, 1.5),
 }
@@ -82,8 +93,8 @@ class VoteMixture:
         log t (S,) and b (K,) of the pool.
     log_profiles, log_swaps
         log P (K, K) and log T (K, K), by rows.
-    log_agreement, log_spread
-        log A and log c (1,).
+    log_agreement, log_scatter
+        log A and log s (1,).
     sharp, careless, rate
         Logits (1,) of w, u and r.
     """
@@ -93,7 +104,7 @@ class VoteMixture:
     log_profiles: torch.Tensor
     log_swaps: torch.Tensor
     log_agreement: torch.Tensor
-    log_spread: torch.Tensor
+    log_scatter: torch.Tensor
     sharp: torch.Tensor
     careless: torch.Tensor
     rate: torch.Tensor
@@ -113,9 +124,7 @@ class VoteMixture:
         log_g = log_chances[:, None, :]
         of_class = self._log_of_each_class(counts)
         sharp = torch.logsumexp(of_class + log_g, dim=2)
-        own = self.log_spread.exp() * log_g.exp() + SMALLEST_CONCENTRATION
-        graded = log_dirichlet_multinomial(counts, own)
-        clean = torch.logaddexp(logsigmoid(self.sharp) + sharp, logsigmoid(-self.sharp) + graded)
+        clean = sharp if self.all_sharp else self._with_graded(counts, sharp, log_chances)
         swapped_to = torch.log(log_g.exp() @ self.log_swaps.exp() + TINY)
         swapped = logsigmoid(-self.careless) + torch.logsumexp(of_class + swapped_to, dim=2)
         blind = logsigmoid(self.careless) + _log_blind(counts)
@@ -126,6 +135,28 @@ class VoteMixture:
             logsigmoid(-self.rate) + clean, logsigmoid(self.rate) + blind + harmless.log()
         )
         return LogTerms(clean, right, logsigmoid(self.rate) + wrong)
+
+    @property
+    def all_sharp(self) -> bool:
+        """Return whether w is 1."""
+        return bool(self.sharp >= -NEVER)
+
+    def log_graded_fractions(
+        self, log_chances: torch.Tensor, scatter: torch.Tensor
+    ) -> torch.Tensor:
+        """Return log h P (m, S, K), of galaxies with log g (m, K), for e (S, K) or (m, S, K)."""
+        log_h = torch.log_softmax(log_chances[:, None, :] + self.log_scatter.exp() * scatter, dim=2)
+        return torch.log(log_h.exp() @ self.log_profiles.exp())
+
+    def _with_graded(
+        self, counts: torch.Tensor, sharp: torch.Tensor, log_chances: torch.Tensor
+    ) -> torch.Tensor:
+        """Return log p(k | right) (m, O), given that of the sharp kind (m, O)."""
+        fractions = self.log_graded_fractions(log_chances, scatter_points(counts.shape[2]))
+        of_point = counts @ fractions.transpose(1, 2)
+        graded = torch.logsumexp(of_point, dim=2) - np.log(SCATTER_POINTS)
+        graded = graded + _log_orders(counts)
+        return torch.logaddexp(logsigmoid(self.sharp) + sharp, logsigmoid(-self.sharp) + graded)
 
     def _log_of_each_class(self, counts: torch.Tensor) -> torch.Tensor:
         """Return log DM(k; A P_z) (m or 1, O, K) of counts (m or 1, O, K)."""
@@ -142,7 +173,19 @@ def log_dirichlet_multinomial(counts: torch.Tensor, alpha: torch.Tensor) -> torc
     total, votes = alpha.sum(dim=-1), counts.sum(dim=-1)
     logs = torch.lgamma(total) - torch.lgamma(votes + total)
     logs = logs + (torch.lgamma(counts + alpha) - torch.lgamma(alpha)).sum(dim=-1)
-    return logs + torch.lgamma(votes + 1.0) - torch.lgamma(counts + 1.0).sum(dim=-1)
+    return logs + _log_orders(counts)
+
+
+@lru_cache(maxsize=64)
+def scatter_points(n_answers: int) -> torch.Tensor:
+    """Return points (S, K) that stand for a normal distribution: Sobol's, by its quantiles."""
+    even = qmc.Sobol(n_answers, seed=0).random(SCATTER_POINTS)
+    return torch.from_numpy(norm.ppf(even))
+
+
+def _log_orders(counts: torch.Tensor) -> torch.Tensor:
+    """Return the log (...) of the orders in which counts (..., K) can come about."""
+    return torch.lgamma(counts.sum(dim=-1) + 1.0) - torch.lgamma(counts + 1.0).sum(dim=-1)
 
 
 def _log_blind(counts: torch.Tensor) -> torch.Tensor:
@@ -172,7 +215,7 @@ def starting_mixture(n_models: int, base: Floats, swaps: Floats, *, certain: boo
         log_profiles=torch.log(torch.from_numpy(agreement * eye + (1.0 - agreement) * stray)),
         log_swaps=torch.log(torch.from_numpy(swaps + TINY)),
         log_agreement=_scalar(CLOSELY if certain else _SCALARS["log_agreement"].mean),
-        log_spread=_scalar(_SCALARS["log_spread"].mean),
+        log_scatter=_scalar(_SCALARS["log_scatter"].mean),
         sharp=_scalar(-NEVER if certain else _SCALARS["sharp"].mean),
         careless=_scalar(NEVER if certain else _SCALARS["careless"].mean),
         rate=_scalar(np.log(START_RATE / (1.0 - START_RATE))),

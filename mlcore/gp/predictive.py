@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 
 from mlcore.errors import InvalidInputError
-from mlcore.gp.mixture import SMALLEST_CONCENTRATION, VoteMixture, fit_mixture, starting_mixture
+from mlcore.gp.mixture import VoteMixture, fit_mixture, scatter_points, starting_mixture
 from mlcore.gp.outcomes import log_fractions
 from mlcore.gp.targets import base_concentrations
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MIN_GALAXIES = 20
 MAX_FITTED = 5000
+SMALLEST_CONCENTRATION = 1e-3
 #: A certain label counts as this many volunteers, all of one mind.
 CERTAIN_VOTES = 10
 # Swaps are expected to be, in these parts, of any class, of common ones, of lookalikes.
@@ -61,19 +62,21 @@ class VotePredictive:
     @property
     def expected(self) -> Floats:
         """Return the expected vote fractions (n, K), NaN where nothing is known."""
-        chances, sharp = self.log_chances.exp(), torch.sigmoid(self.mixture.sharp)
-        of_classes = chances @ self.mixture.log_profiles.exp()
-        expected: Floats = (sharp * of_classes + (1.0 - sharp) * chances).numpy()
+        sharp = torch.sigmoid(self.mixture.sharp)
+        of_classes = self.log_chances.exp() @ self.mixture.log_profiles.exp()
+        points = scatter_points(of_classes.shape[1])
+        graded = self.mixture.log_graded_fractions(self.log_chances, points).exp().mean(dim=1)
+        expected: Floats = (sharp * of_classes + (1.0 - sharp) * graded).numpy()
         return np.where(self.known[:, None], expected, np.nan)
 
     def log_clean(self, outcomes: Floats | Ints, rows: Ints | slice) -> Floats:
         """Return log p (m, O) of vote counts (O, K) or (m, O, K) if they are right."""
-        clean: Floats = self._terms(outcomes, rows).clean.numpy()
+        clean: Floats = self.log_terms(outcomes, rows).clean.numpy()
         return clean
 
     def log_odds(self, outcomes: Floats | Ints, rows: Ints | slice) -> Floats:
         """Return posterior log odds (m, O) that vote counts (O, K) or (m, O, K) are wrong."""
-        terms = self._terms(outcomes, rows)
+        terms = self.log_terms(outcomes, rows)
         odds: Floats = (terms.wrong - terms.right).numpy()
         return odds
 
@@ -82,13 +85,16 @@ class VotePredictive:
         mixture, chances = self.mixture, self.log_chances[rows].exp().numpy()
         kind = (rng.random((len(rows), n, 1)) > np.cumsum(chances, axis=1)[:, None, :-1]).sum(-1)
         profiles = (mixture.log_agreement + mixture.log_profiles).exp().numpy()
-        own = float(mixture.log_spread.exp()) * chances + SMALLEST_CONCENTRATION
+        gamma = rng.standard_gamma(profiles[kind]) + 1e-300
+        scatter = torch.from_numpy(rng.standard_normal(gamma.shape))
+        graded = mixture.log_graded_fractions(self.log_chances[rows], scatter).exp().numpy()
         sharp = rng.random((len(rows), n, 1)) < float(torch.sigmoid(mixture.sharp))
-        gamma = rng.standard_gamma(np.where(sharp, profiles[kind], own[:, None, :])) + 1e-300
-        votes: Ints = rng.multinomial(n_votes, gamma / gamma.sum(axis=-1, keepdims=True))
+        fractions = np.where(sharp, gamma / gamma.sum(axis=-1, keepdims=True), graded)
+        votes: Ints = rng.multinomial(n_votes, fractions)
         return votes
 
-    def _terms(self, outcomes: Floats | Ints, rows: Ints | slice) -> LogTerms:
+    def log_terms(self, outcomes: Floats | Ints, rows: Ints | slice) -> LogTerms:
+        """Return the mixture's terms (m, O) of vote counts (O, K) or (m, O, K)."""
         counts = torch.from_numpy(np.array(outcomes, dtype=np.float64))
         counts = counts if counts.ndim == 3 else counts[None]
         return self.mixture.log_terms(counts, self.log_chances[rows])

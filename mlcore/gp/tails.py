@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlcore.gp.mixture import SCATTER_POINTS
 from mlcore.gp.outcomes import n_outcomes, vote_outcomes
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # Up to this many ways for the votes to fall, tail probabilities are exact.
 MAX_ENUMERATED = 2000
 REPLICATES = 999
-CHUNK_CELLS = 4_000_000
+CHUNK_CELLS = 8_000_000
 TIE = 1e-9
 
 
@@ -49,7 +50,7 @@ def tail_probabilities(
         exact = n_outcomes(int(n_votes), counts.shape[1]) <= MAX_ENUMERATED
         width = n_outcomes(int(n_votes), counts.shape[1]) if exact else REPLICATES
         tail = _exact_tail if exact else _replicated_tail
-        chunks = ceil(len(rows) * width * counts.shape[1] / CHUNK_CELLS)
+        chunks = ceil(len(rows) * width * SCATTER_POINTS / CHUNK_CELLS)
         for some in np.array_split(rows, min(max(chunks, 1), len(rows))):
             p_values[some] = tail(int(n_votes), log_odds[some], predictive, some, rng)
     return p_values
@@ -63,9 +64,9 @@ def _exact_tail(
     _rng: np.random.Generator,
 ) -> Floats:
     outcomes = vote_outcomes(n_votes, predictive.log_chances.shape[1])
-    clean = predictive.log_clean(outcomes, rows)
-    stranger = predictive.log_odds(outcomes, rows) >= log_odds[:, None] - TIE
-    tail: Floats = np.where(stranger, np.exp(clean), 0.0).sum(axis=1)
+    terms = predictive.log_terms(outcomes, rows)
+    stranger = (terms.wrong - terms.right).numpy() >= log_odds[:, None] - TIE
+    tail: Floats = np.where(stranger, terms.clean.exp().numpy(), 0.0).sum(axis=1)
     return np.minimum(tail, 1.0)
 
 

@@ -27,8 +27,9 @@ TREES, FLOOR = 20.0, 0.05
 class Trial:
     """What one seed gave: scores by name, larger more suspect, and what was flagged.
 
-    `flags` has, by rate, how many were flagged, how many of them were planted, and how many
-    others are suspect as published; `issues` the same for `find_label_issues`.
+    `flags` has, by rate, how many were flagged, how many of them were planted, how many others
+    are suspect as published, and how many of these we expect to be wrong; `issues` the same for
+    `find_label_issues`.
     """
 
     wrong: np.ndarray
@@ -56,12 +57,12 @@ def question_of(n_answers):
     )
 
 
-def suspects(galaxies):
-    """Return who (n,) is more suspect than 1 in 10 with every label as published."""
+def published_doubts(galaxies):
+    """Return the probability (n,) that a label is wrong with every label as published."""
     counts = certain_counts(galaxies.truth, galaxies.n_classes)
     forests, draws = _predictions(galaxies, galaxies.truth, counts, 1000)
     found = _ours(galaxies, counts, forests, draws, 1000)
-    return found.local_false_discovery_rates() < 1.0 - SUSPECT
+    return 1.0 - found.local_false_discovery_rates()
 
 
 def _predictions(galaxies, labels, counts, seed):
@@ -80,7 +81,10 @@ def _ours(galaxies, counts, forests, draws, seed):
 
 
 def run(galaxies, kind, seed, published):
-    """Spoil the labels, predict out of fold, and let everybody score the same predictions."""
+    """Spoil the labels, predict out of fold, and let everybody score the same predictions.
+
+    `published` has the `published_doubts` (n,).
+    """
     spoilt = spoil(galaxies, kind, seed)
     hard = kind.endswith("flips")
     counts = certain_counts(spoilt.labels, galaxies.n_classes) if hard else spoilt.counts
@@ -107,8 +111,10 @@ def run(galaxies, kind, seed, published):
 
 
 def _counted(flagged, spoilt, published):
-    planted, others = spoilt.wrong[flagged], published[flagged] & ~spoilt.wrong[flagged]
-    return int(flagged.sum()), int(planted.sum()), int(others.sum())
+    doubts = published[flagged & ~spoilt.wrong]
+    suspects = doubts[doubts > SUSPECT]
+    planted = spoilt.wrong[flagged].sum()
+    return int(flagged.sum()), int(planted), len(suspects), float(suspects.sum())
 
 
 def _cleanlab(name, spoilt, chances):

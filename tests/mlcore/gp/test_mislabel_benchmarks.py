@@ -33,7 +33,7 @@ def test_the_planted_are_as_many_as_said_and_mislead(bench, galaxies):
 
 def test_everybody_scores_the_same_galaxies(bench, galaxies):
     trials = bench("_mislabel_trials")
-    trial = trials.run(galaxies, "careless volunteers", 1, np.zeros(300, dtype=bool))
+    trial = trials.run(galaxies, "careless volunteers", 1, np.zeros(300))
     assert {"ours", "self_confidence, forest", "CROWDLAB, joined"} <= trial.scores.keys()
     for name in trial.scores:
         assert 0 < trial.average_precision(name) <= 1
@@ -44,3 +44,21 @@ def test_a_review_of_all_finds_all(bench):
     wrong = np.arange(100) < 7
     share = bench("mislabel_reviews").audited(wrong, np.arange(100), np.random.default_rng(0))
     assert share.lower <= 0.07 <= share.upper
+
+
+def test_the_interval_of_a_share_is_that_of_its_seeds(bench):
+    share = bench("mislabels").share
+    assert share(np.array([3.0, 3.0]), np.array([4.0, 4.0])) == "0.75 (0.75 to 0.75)"
+    # Residuals are -1 and 1: 12.706 * sqrt(2 * 2) / 8 beside a ratio of 6 / 8.
+    assert share(np.array([2.0, 4.0]), np.array([4.0, 4.0])) == "0.75 (-2.43 to 3.93)"
+    assert share(np.array([1.0]), np.array([4.0])) == "0.25 (0.25 to 0.25)"
+
+
+def test_a_mended_survey_has_only_what_was_not_flagged_wrong(bench, galaxies):
+    reviews = bench("mislabel_reviews")
+    review = reviews.reviewed(galaxies, "uniform flips", 1)
+    assert review.right(review.given) < review.right(review.mended) <= 1.0
+    assert (review.mended == galaxies.truth)[review.mended != review.given].all()
+    for name in reviews.MODELS:
+        found = reviews.answers(name, (galaxies, galaxies), (review, review), 0)
+        assert all(0 <= accuracy <= 1 for accuracy in found)

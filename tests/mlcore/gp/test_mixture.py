@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from mlcore.gp.mixture import (
     TINY,
     fit_mixture,
     log_dirichlet_multinomial,
+    scatter_points,
     starting_mixture,
 )
 from mlcore.gp.outcomes import vote_outcomes
@@ -19,15 +22,27 @@ def sigmoid(value):
     return 1.0 / (1.0 + np.exp(-value))
 
 
+def graded_by_hand(k, g, mixture):
+    """Return the probability of the votes (K,) on a galaxy of several classes at once."""
+    profiles, total = mixture.log_profiles.exp().numpy(), 0.0
+    points = scatter_points(len(g)).numpy()
+    for point in points:
+        shares = [g[z] * np.exp(np.exp(mixture.log_scatter.item()) * point[z]) for z in range(3)]
+        fractions = [
+            sum(shares[z] * profiles[z, y] for z in range(3)) / sum(shares) for y in range(3)
+        ]
+        total += multinomial.pmf(k, sum(k), fractions)
+    return total / len(points)
+
+
 def by_hand(counts, g, mixture):
     """Return the terms of one galaxy's votes (K,) by the formulas, in plain loops."""
     k, classes = [int(count) for count in counts], range(len(g))
     profiles = mixture.log_profiles.exp().numpy() * np.exp(mixture.log_agreement.item())
     w, u, rate = (sigmoid(getattr(mixture, n).item()) for n in ("sharp", "careless", "rate"))
-    own = np.exp(mixture.log_spread.item()) * g + 1e-3
     of_class = [dirichlet_multinomial.pmf(k, profiles[z], sum(k)) for z in classes]
     clean = w * sum(g[z] * of_class[z] for z in classes)
-    clean += (1 - w) * dirichlet_multinomial.pmf(k, own, sum(k))
+    clean += (1 - w) * graded_by_hand(k, g, mixture)
     swaps = mixture.log_swaps.exp().numpy()
     swapped = sum(g[z] * swaps[z, y] * of_class[y] for z in classes for y in classes)
     blind = u * dirichlet_multinomial.pmf(k, np.ones(len(g)), sum(k))
@@ -99,3 +114,22 @@ def test_the_dirichlet_multinomial_is_right(votes):
         torch.from_numpy(ways * 1.0), torch.from_numpy(1e7 * alpha / alpha.sum())
     ).exp()
     np.testing.assert_allclose(sharp, multinomial.pmf(ways, votes, alpha / alpha.sum()), rtol=1e-3)
+
+
+def test_the_points_are_normal():
+    points = scatter_points(3).numpy()
+    np.testing.assert_allclose(points.mean(axis=0), 0.0, atol=0.03)
+    np.testing.assert_allclose(np.cov(points.T), np.eye(3), atol=0.15)
+
+
+def test_on_graded_galaxies_people_agree_where_the_models_are_sure():
+    mixture = replace(
+        starting_mixture(1, BASE, SWAPS, certain=False),
+        sharp=torch.tensor([-20.0], dtype=torch.float64),
+        log_profiles=torch.log(torch.eye(3, dtype=torch.float64) + 1e-9),
+    )
+    g = np.array([[0.6, 0.4 - 1e-6, 1e-6], [0.99, 0.01 - 1e-6, 1e-6]])
+    against = torch.tensor([[[1.0, 4.0, 0.0]]], dtype=torch.float64)
+    doubtful, sure = mixture.log_terms(against, torch.log(torch.from_numpy(g))).clean.exp()[:, 0]
+    assert doubtful > 0.1
+    assert sure < 0.001
