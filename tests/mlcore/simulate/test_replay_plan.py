@@ -45,7 +45,8 @@ def test_few_galaxies_are_trained_on_for_fewer_steps():
 
 
 def test_no_pretraining_stays_none():
-    assert [PLAN.sized(pool).train.pretrain_steps for pool in (4000, 70)] == [0, 0]
+    plan = ReplayPlan(config=RoundConfig(train=TrainConfig(pretrain_steps=0)))
+    assert [plan.sized(pool).train.pretrain_steps for pool in (4000, 70)] == [0, 0]
 
 
 def test_a_round_asks_for_what_it_will_get():
