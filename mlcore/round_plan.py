@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlcore.tree import DecisionTree
 
 # Each has a file in `mlcore.gp.acquisition`, but for "design": `mlcore.gp.vote_design`.
-ACQUISITION_RULES = ("information", "design", "bald", "entropy", "margin", "random")
+ACQUISITION_RULES = ("design", "information", "bald", "entropy", "margin", "random")
 _AT_LEAST = {
     "min_training_subjects": 2,
     "min_held_out_subjects": 2,
@@ -86,7 +86,7 @@ class RoundConfig:
     bootstrap_draws: int = 1000
     gate_margin: float = 0.02
     dimensions: int = 40
-    acquisition: str = "information"
+    acquisition: str = "design"
     draws: int = 32
     expected_votes: int = 5
     batch: int = 200

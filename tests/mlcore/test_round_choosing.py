@@ -18,7 +18,14 @@ from mlcore.round_plan import ACQUISITION_RULES, RoundConfig, RoundPlan
 from mlcore.tree import DecisionTree
 
 N, D, VOTES = 120, 6, 8
-CONFIG = RoundConfig(dimensions=4, draws=8, batch=12, retirement_votes=20, expected_votes=4)
+CONFIG = RoundConfig(
+    acquisition="information",
+    dimensions=4,
+    draws=8,
+    batch=12,
+    retirement_votes=20,
+    expected_votes=4,
+)
 
 
 @pytest.fixture(scope="module")

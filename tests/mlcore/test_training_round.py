@@ -90,6 +90,7 @@ def config():
         dimensions=4,
         draws=8,
         batch=6,
+        acquisition="information",
         retirement_votes=10,
         folds=2,
         false_discovery_rate=0.5,
@@ -476,7 +477,8 @@ class TestGate:
         counts[1::2] = [0, VOTES, 3, 2]
         longer = replace(plan.config.train, epochs=20)
         train(cache, rows, counts, plan.tree, longer, directory=tmp_path, seed=0)
-        strict = replace(plan.config, gate_margin=0.0)
+        alone = replace(plan.config.train, lookalikes=False)
+        strict = replace(plan.config, gate_margin=0.0, train=alone)
         better = replace(plan, config=strict, previous_model=tmp_path / "model")
         found = run_round(better, copy).records["evaluate"].result
         assert not found["comparison"]["not_worse"]
@@ -542,7 +544,7 @@ class TestConfig:
             ({"folds": True}, "folds must be a whole number of at least 2, is True"),
             ({"calibrate": 1}, "calibrate must be true or false, is 1"),
             ({"batch": "many"}, "batch must be a whole number of at least 1, is 'many'"),
-            ({"acquisition": "best"}, "acquisition must be one of information, .*, is 'best'"),
+            ({"acquisition": "best"}, "acquisition must be one of design, .*, is 'best'"),
             ({"false_discovery_rate": 1.0}, "false_discovery_rate must be in"),
             ({"gate_margin": -0.1}, "gate_margin must be finite and at least 0, is -0.1"),
             ({"epochs": 3}, "epochs must be a setting of a round, is unknown"),

@@ -33,7 +33,7 @@ class DemoRoundError(LenticularError):
 
 def demo_config() -> RoundConfig:
     """Return settings that suit a small drawn survey on two cores."""
-    train = replace(TrainConfig.small(), epochs=5, steps_per_epoch=20, pretrain_steps=30)
+    train = replace(TrainConfig.small(), epochs=5, steps_per_epoch=20, pretrain_steps=80)
     return RoundConfig(train=train, folds=2, batch=300, expected_votes=6, review_at_least=20)
 
 
