@@ -42,9 +42,10 @@ def test_holds_the_figures_and_what_lies_behind_them(made):
 
 
 def test_says_how_the_concentrations_were_scaled(made):
-    fitted = QuestionCalibration(0.5, 30, 400, 0.01)
+    fitted = QuestionCalibration(0.5, 30, 400, 0.01, network=0.4, lookalikes=0.7)
     found = made(Calibration({"shape": fitted}))["questions"]["shape"]["calibration"]
-    assert found == {"scale": 0.5, "galaxies": 30, "votes": 400, "gain": 0.01}
+    fit = {"scale": 0.5, "galaxies": 30, "votes": 400, "gain": 0.01}
+    assert found == fit | {"network": 0.4, "lookalikes": 0.7}
 
 
 def test_a_table_has_every_number_of_its_question(made):
