@@ -17,12 +17,10 @@ from PIL import Image
 
 from mlcore.calibration import IDENTITY
 from mlcore.cnn.attribution import attributions, heat_picture
-from mlcore.cnn.encoder import encoder_of
+from mlcore.cnn.lookalikes import untaught
 from mlcore.cnn.model import CnnModel
-from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.predict import predict
 from mlcore.cnn.rings import ring_features
-from mlcore.cnn.weights import load_weights
 from mlcore.files import replacing
 from mlcore.gp.fit import fit_vote_gp
 from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
@@ -142,19 +140,21 @@ def _label_free_features(
     less of a galaxy than its rings do.
     """
     config, on_progress = files.plan.config.train, files.part("flag", 0.75, 0.8)
-    encoder, origin = encoder_of(config)
-    if start_from is not None:
-        load_weights(encoder, start_from)
-    if start_from is None and origin.source == "scratch":
+    looks = untaught(config, None, start_from)
+    if looks is None:
         features = ring_features(
             cache.images, rows, on_progress=on_progress, should_stop=files.should_stop
         )
     else:
-        network = TreeNetwork(encoder, files.plan.tree, config).eval()
-        untaught = CnnModel(network, files.plan.tree, config, origin)
-        features = predict(
-            untaught, cache, rows, on_progress=on_progress, should_stop=files.should_stop
-        ).representations
+        sides = looks.of_rows(
+            cache,
+            rows,
+            config,
+            config.average_views,
+            on_progress=on_progress,
+            should_stop=files.should_stop,
+        )
+        features = sides.mean(axis=1)
     reducer = Reducer.fit(features, max_dimensions=files.plan.config.dimensions)
     return reducer.transform(features)
 

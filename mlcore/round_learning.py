@@ -57,9 +57,7 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         should_stop=files.should_stop,
     )
     begun = 0.6 if plan.config.calibrate else 0.95
-    known, why_alone = ask_lookalikes(
-        files, cache, start_from, stage="train", start=begun, end=begun + 0.05
-    )
+    known, why_alone = ask_lookalikes(files, cache, start_from, start=begun, end=begun + 0.05)
     origin = asdict(model.origin)
     asked_for = asdict(encoder_of(config)[1])
     if start_from is not None:

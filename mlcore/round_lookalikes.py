@@ -61,7 +61,6 @@ def ask_lookalikes(
     cache: ImageCache,
     start_from: Path | None,
     *,
-    stage: str,
     start: float,
     end: float,
 ) -> tuple[KnownLookalikes | None, str]:
@@ -88,9 +87,9 @@ def ask_lookalikes(
             features,
             cache,
             rows[places],
-            config.bands,
+            config,
             seed=plan.seed,
-            on_progress=files.part(stage, start, end),
+            on_progress=files.part("train", start, end),
             should_stop=files.should_stop,
         )
     except InvalidInputError as error:

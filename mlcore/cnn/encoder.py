@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.error import HTTPError
@@ -62,6 +62,15 @@ def encoder_of(config: TrainConfig) -> tuple[torch.nn.Module, EncoderOrigin]:
             f"image_size must be large enough for {config.encoder}, is {size}: {error}"
         ) from error
     return encoder.train(), origin
+
+
+def blank_encoder(config: TrainConfig) -> torch.nn.Module:
+    """Return the encoder of the settings for weights that are there, without asking a hub.
+
+    The caller's random numbers do not notice.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return encoder_of(replace(config, encoder=architecture_of(config.encoder)))[0]
 
 
 def make_encoder(

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from mlcore.cnn.dataset import dihedral_views, to_tensor
-from mlcore.cnn.encoder import architecture_of, encoder_of, make_encoder
+from mlcore.cnn.encoder import blank_encoder, encoder_of
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.shapes import ShapeFeatures
-from mlcore.cnn.weights import file_sha256, load_weights, save_weights
+from mlcore.cnn.weights import file_sha256, load_weights, require_sha256, save_weights
 from mlcore.errors import ArtefactError
 from mlcore.files import replacing
 from mlcore.gp.reduce import MAX_DIMENSIONS, Reducer
@@ -34,6 +34,7 @@ from mlcore.gp.vote_regression import (
     fit_vote_regression,
     question_softmax,
 )
+from mlcore.memory import keeping_freed_memory
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
@@ -100,6 +101,34 @@ class Untaught(torch.nn.Module):
         seen = torch.stack([torch.stack(each).mean(dim=0) for each in found.values()], dim=1)
         return np.asarray(seen.cpu().numpy())
 
+    def of_rows(
+        self,
+        cache: ImageCache,
+        rows: NDArray[np.intp],
+        config: TrainConfig,
+        views: int,
+        *,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the features (n, S, D) of rows (n,) of the cache, n >= 1; see `sides`.
+
+        Raises
+        ------
+        CancelledError
+            After `should_stop` said so.
+        """
+        size, seen = config.predict_batch_size, []
+        with keeping_freed_memory():
+            for start in range(0, len(rows), size):
+                stop_if_asked(should_stop, _STAGE)
+                part = rows[start : start + size]
+                seen.append(self.sides(to_tensor(cache.images[part], config.bands), views))
+                done = start + len(part)
+                said = f"{done:,} of {len(rows):,} galaxies looked at"
+                report(on_progress, _STAGE, done / len(rows), said)
+        return np.concatenate(seen)
+
 
 def untaught(
     config: TrainConfig, shapes: ShapeFeatures | None, start_from: Path | None
@@ -160,7 +189,7 @@ class LookalikeBasis:
         features: Untaught,
         cache: ImageCache,
         rows: NDArray[np.intp],
-        bands: str,
+        config: TrainConfig,
         *,
         seed: int,
         on_progress: OnProgress | None = None,
@@ -172,8 +201,8 @@ class LookalikeBasis:
         ----------
         features
             From images to features.
-        cache, rows, bands
-            The galaxies (n,), n >= 1, and the planes of their images.
+        cache, rows, config
+            The galaxies (n,), n >= 1, and the settings that their images are seen by.
         seed
             Draws the landmarks.
 
@@ -191,14 +220,14 @@ class LookalikeBasis:
         """
         others = np.linspace(0, len(cache) - 1, min(len(cache), _UNLABELLED), dtype=np.intp)
         wanted = np.union1d(rows, others)
-        seen = []
-        for part in np.array_split(wanted, -(-len(wanted) // 256)):
-            stop_if_asked(should_stop, _STAGE)
-            seen.append(features.sides(to_tensor(cache.images[part], bands), _BOTH_SIDES))
-            done = sum(map(len, seen))
-            said = f"{done:,} of {len(wanted):,} galaxies looked at"
-            report(on_progress, _STAGE, done / len(wanted), said)
-        found = np.concatenate(seen)
+        found = features.of_rows(
+            cache,
+            wanted,
+            config,
+            _BOTH_SIDES,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
         reducer = Reducer.fit(
             found.reshape(-1, found.shape[2]),
             max_dimensions=max(min(len(wanted) // _GALAXIES_A_DIRECTION, MAX_DIMENSIONS), 1),
@@ -280,9 +309,10 @@ class Lookalikes:
             Where a file is missing, damaged, or not the one that was written.
         """
         try:
-            _check(directory, said["sha256"])
+            for name in (_ARRAYS, _WEIGHTS):
+                require_sha256(directory / name, said["sha256"][name])
             shapes = ShapeFeatures(len(config.bands)) if config.shape_features else None
-            features = Untaught(_blank_encoder(config) if said["encoder"] else None, shapes)
+            features = Untaught(blank_encoder(config) if said["encoder"] else None, shapes)
             load_weights(features, directory / _WEIGHTS)
             with np.load(directory / _ARRAYS, allow_pickle=False) as stored:
                 return cls._of_arrays(features, stored, tree)
@@ -303,19 +333,6 @@ class Lookalikes:
         kernel = KernelBasis(stored["landmarks"], float(stored["length"]))
         basis = LookalikeBasis(features, reducer, kernel)
         return cls(basis, stored["weights"], stored["intercept"], tree)
-
-
-def _check(directory: Path, recorded: Mapping[str, str]) -> None:
-    for name in (_ARRAYS, _WEIGHTS):
-        if file_sha256(directory / name) != recorded[name]:
-            raise ArtefactError(f"{directory / name} must have the recorded sha256, has another")
-
-
-def _blank_encoder(config: TrainConfig) -> torch.nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        return make_encoder(
-            architecture_of(config.encoder), channels=len(config.bands), size=config.image_size
-        )[0]
 
 
 def unseen_fractions(

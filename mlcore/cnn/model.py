@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
 from mlcore.calibration import IDENTITY, Calibration
 from mlcore.cnn.config import TrainConfig
-from mlcore.cnn.encoder import EncoderOrigin, architecture_of, encoder_of
+from mlcore.cnn.encoder import EncoderOrigin, blank_encoder
 from mlcore.cnn.lookalikes import Lookalikes
 from mlcore.cnn.network import TreeNetwork
-from mlcore.cnn.weights import file_sha256, load_weights, save_weights
+from mlcore.cnn.weights import file_sha256, load_weights, require_sha256, save_weights
 from mlcore.errors import ArtefactError, InvalidInputError
 from mlcore.files import read_json, write_json
 from mlcore.tree import DecisionTree
@@ -124,8 +124,7 @@ class CnnModel:
 def _blank_network(tree: DecisionTree, config: TrainConfig) -> TreeNetwork:
     # Its random weights are overwritten; the caller's random numbers must not notice.
     with torch.random.fork_rng(devices=[]):
-        blank = replace(config, encoder=architecture_of(config.encoder))
-        return TreeNetwork(encoder_of(blank)[0], tree, config)
+        return TreeNetwork(blank_encoder(config), tree, config)
 
 
 def _check(description: Mapping[str, Any], directory: Path) -> None:
@@ -137,9 +136,7 @@ def _check(description: Mapping[str, Any], directory: Path) -> None:
         raise ArtefactError(f"{directory} must list others_sha256, has {others!r}")
     recorded = [description.get("weights_sha256"), *others]
     for number, sha256 in enumerate(recorded):
-        path = directory / _weights(number)
-        if file_sha256(path) != sha256:
-            raise ArtefactError(f"{path} must have the recorded sha256, has another")
+        require_sha256(directory / _weights(number), sha256)
 
 
 def _check_number(others: Sequence[str], config: TrainConfig) -> None:

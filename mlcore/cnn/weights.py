@@ -28,6 +28,12 @@ def file_sha256(path: Path) -> str:
         raise ArtefactError(f"{path} must be readable: {error}") from error
 
 
+def require_sha256(path: Path, recorded: str | None) -> None:
+    """Raise ArtefactError unless the file is there and its sha256 is the recorded one."""
+    if file_sha256(path) != recorded:
+        raise ArtefactError(f"{path} must have the recorded sha256, has another")
+
+
 def save_weights(module: torch.nn.Module, path: Path) -> None:
     """Write a module's state as safetensors, in one step."""
     # Channels-last and shared storage are not for disk.

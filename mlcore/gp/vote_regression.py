@@ -15,6 +15,7 @@ Kish 1965). 40 votes at rho = 0.3 are worth three.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,12 +123,15 @@ class KernelBasis:
         """
         known = as_matrix(features, "features")
         usable = np.asarray(np.isfinite(known).all(axis=1))
-        kernel = _matern(self.landmarks, self.landmarks, self.length)
-        root = factorise(kernel + JITTER * np.eye(len(kernel)), "kernel of the landmarks")
         seen = _matern(self.landmarks, known[usable], self.length)
-        basis = np.zeros((len(known), len(kernel)))
-        basis[usable] = solve_triangular(root, seen, lower=True).T
+        basis = np.zeros((len(known), len(self.landmarks)))
+        basis[usable] = solve_triangular(self._root, seen, lower=True).T
         return basis
+
+    @cached_property
+    def _root(self) -> Floats:
+        kernel = _matern(self.landmarks, self.landmarks, self.length)
+        return factorise(kernel + JITTER * np.eye(len(kernel)), "kernel of the landmarks")
 
 
 def kernel_basis(

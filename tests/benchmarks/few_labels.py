@@ -153,32 +153,16 @@ def _frozen(galaxies, folder, encoder, weights, seed):
 def _embedded(galaxies, folder, encoder):
     """Return features (n, 2, D) of the pool and the test set: each galaxy, and mirrored."""
     from mlcore.cnn.dataset import to_tensor
-    from mlcore.cnn.encoder import encoder_of
-    from mlcore.cnn.network import TreeNetwork
-    from mlcore.cnn.weights import load_weights
+    from mlcore.cnn.lookalikes import untaught
+    from mlcore.cnn.shapes import ShapeFeatures
 
     kept = [folder / f"features-{part}.npy" for part in ("pool", "test")]
     if not all(path.is_file() for path in kept):
-        network = TreeNetwork(encoder_of(OURS)[0], galaxies.tree, OURS).eval()
-        load_weights(network.encoder, encoder)
-        network.shapes.fit(to_tensor(np.array(galaxies.pool.cache.images)).split(256))
+        shapes = ShapeFeatures(3).fit(to_tensor(np.array(galaxies.pool.cache.images)).split(256))
+        features = untaught(OURS, shapes, encoder)
         for path, part in zip(kept, (galaxies.pool, galaxies.test), strict=True):
-            starts = range(0, len(part.classes), 256)
-            images = (np.array(part.cache.images[start : start + 256]) for start in starts)
-            np.save(path, np.concatenate([_seen(network, to_tensor(each)) for each in images]))
+            np.save(path, features.of_rows(part.cache, np.arange(len(part.classes)), OURS, 8))
     return tuple(np.load(path) for path in kept)
-
-
-def _seen(network, images):
-    """Return features (n, 2, D) of each galaxy and its mirror image, over quarter turns."""
-    import torch
-
-    with torch.inference_mode():
-        sides = [
-            sum(network.features(torch.rot90(side, turn, (2, 3))) for turn in range(4)) / 4
-            for side in (images, images.flip(3))
-        ]
-    return torch.stack(sides, dim=1).numpy()
 
 
 def _trained(galaxies, folder, encoder, name, seed):
@@ -203,7 +187,7 @@ def _trained(galaxies, folder, encoder, name, seed):
     )
     if config.lookalikes:
         features = untaught(config, model.network.shapes, start_from)
-        found = LookalikeBasis.learn(features, galaxies.pool.cache, labelled, "rgb", seed=seed)
+        found = LookalikeBasis.learn(features, galaxies.pool.cache, labelled, config, seed=seed)
         model = replace(model, lookalikes=Lookalikes.taught(*found, votes, galaxies.tree))
     test = galaxies.test.cache
     return predict(model, test, np.arange(len(test))).concentrations.argmax(axis=1)

@@ -36,8 +36,8 @@ def features(shapes):
 
 
 @pytest.fixture(scope="module")
-def learned(features, cache, rows):
-    return LookalikeBasis.learn(features, cache, rows, "rgb", seed=0)
+def learned(features, cache, rows, config):
+    return LookalikeBasis.learn(features, cache, rows, config, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,9 @@ def lookalikes(learned, counts, handed_tree):
     return Lookalikes.taught(*learned, counts, handed_tree)
 
 
-def test_a_handful_of_votes_tells_bars_from_blobs(features, cache, counts, handed_tree):
+def test_a_handful_of_votes_tells_bars_from_blobs(features, cache, counts, handed_tree, config):
     few = np.arange(12)
-    basis, known = LookalikeBasis.learn(features, cache, few, "rgb", seed=0)
+    basis, known = LookalikeBasis.learn(features, cache, few, config, seed=0)
     taught = Lookalikes.taught(basis, known, counts[few], handed_tree)
     said = taught.fractions(to_tensor(np.array(cache.images[12:])), 4)
     right = np.mean(said[:, :2].argmax(axis=1) == counts[12:, :2].argmax(axis=1))
@@ -116,7 +116,7 @@ def test_the_features_are_what_the_network_began_with(config, shapes, tmp_path):
 def test_is_kept_with_the_model(trained, lookalikes, cache, encoder, tmp_path):
     if not encoder:
         basis = replace(lookalikes.basis, features=Untaught(None, lookalikes.basis.features.shapes))
-        narrow = LookalikeBasis.learn(basis.features, cache, np.arange(40), "rgb", seed=0)
+        narrow = LookalikeBasis.learn(basis.features, cache, np.arange(40), trained.config, seed=0)
         lookalikes = Lookalikes.taught(*narrow, np.ones((40, 5)), trained.tree)
     replace(trained, lookalikes=lookalikes).save(tmp_path)
     loaded = CnnModel.load(tmp_path).lookalikes
@@ -136,12 +136,12 @@ def test_a_damaged_file_is_refused(trained, lookalikes, name, tmp_path):
         CnnModel.load(tmp_path)
 
 
-def test_galaxies_that_all_look_the_same_are_refused(features):
+def test_galaxies_that_all_look_the_same_are_refused(features, config):
     same = ImageCache(np.full((6, 24, 24, 3), 9, np.uint8), tuple("abcdef"), 24, 1.0)
     with pytest.raises(InvalidInputError, match="must have a column that is finite and varies"):
-        LookalikeBasis.learn(features, same, np.arange(6), "rgb", seed=0)
+        LookalikeBasis.learn(features, same, np.arange(6), config, seed=0)
 
 
-def test_stops_when_asked(features, cache, rows, stop_after):
+def test_stops_when_asked(features, cache, rows, config, stop_after):
     with pytest.raises(CancelledError):
-        LookalikeBasis.learn(features, cache, rows, "rgb", seed=0, should_stop=stop_after(0))
+        LookalikeBasis.learn(features, cache, rows, config, seed=0, should_stop=stop_after(0))
