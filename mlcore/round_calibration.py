@@ -9,8 +9,7 @@ reads them (`mlcore.round_flagging`). The control panel has no part in it.
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,6 @@ import pyarrow.parquet as pq
 
 from mlcore.calibration import fit_calibration
 from mlcore.cnn.folds import out_of_fold
-from mlcore.cnn.model import CnnModel
 from mlcore.errors import ArtefactError
 from mlcore.files import replacing
 from mlcore.round_catalogue import voted_rows
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mlcore.calibration import Calibration
     from mlcore.images import ImageCache
     from mlcore.round_files import RoundFiles
     from mlcore.round_lookalikes import KnownLookalikes
@@ -37,22 +36,14 @@ _NAME = "out_of_fold.parquet"
 
 def calibrate(
     files: RoundFiles, cache: ImageCache, start_from: Path | None, known: KnownLookalikes | None
-) -> dict[str, Any]:
-    """Fit the calibration, write it into the model's description, and return it.
-
-    Called within the train stage, whose model it completes.
-    """
+) -> Calibration:
+    """Return the calibration of the train stage's model, from the votes on unseen galaxies."""
     found = unseen_concentrations(files, cache, start_from, stage="train", start=0.65, end=1.0)
     _, counts = voted_rows(files, "training", cache)
-    directory = files.folder("train").path / "model"
-    tree = files.plan.tree
     if known is None:
-        calibration = fit_calibration(counts, found, tree)
-    else:
-        places, said = known.places, known.unseen(files.plan)
-        calibration = fit_calibration(counts[places], found[places], tree, said)
-    replace(CnnModel.load(directory), calibration=calibration).save_description(directory)
-    return calibration.to_dict()
+        return fit_calibration(counts, found, files.plan.tree)
+    places, said = known.places, known.unseen(files.plan)
+    return fit_calibration(counts[places], found[places], files.plan.tree, said)
 
 
 def unseen_concentrations(

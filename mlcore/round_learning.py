@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +57,12 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         should_stop=files.should_stop,
     )
     begun = 0.6 if plan.config.calibrate else 0.95
-    known, why_alone = ask_lookalikes(files, cache, start_from, start=begun, end=begun + 0.05)
+    model, known, why_alone = ask_lookalikes(
+        files, cache, model, start_from, files.part("train", begun, begun + 0.05)
+    )
+    if plan.config.calibrate:
+        model = replace(model, calibration=calibrate(files, cache, start_from, known))
+    model.save_description(files.folder("train").path / "model")
     origin = asdict(model.origin)
     asked_for = asdict(encoder_of(config)[1])
     if start_from is not None:
@@ -68,7 +73,7 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         "galaxies": len(rows),
         "unreadable_images": len(cache.unreadable),
         "lookalikes": {"galaxies": len(known.places) if known else 0, "reason": why_alone},
-        "calibration": calibrate(files, cache, start_from, known) if plan.config.calibrate else {},
+        "calibration": model.calibration.to_dict(),
     }
 
 

@@ -18,7 +18,6 @@ from mlcore.cnn.lookalikes import (
     unseen_fractions,
     untaught,
 )
-from mlcore.cnn.model import CnnModel
 from mlcore.errors import InvalidInputError
 from mlcore.round_catalogue import voted_rows
 
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mlcore.cnn.model import CnnModel
     from mlcore.images import ImageCache
+    from mlcore.progress import OnProgress
     from mlcore.round_files import RoundFiles
     from mlcore.round_plan import RoundPlan
 
@@ -59,24 +60,20 @@ class KnownLookalikes:
 def ask_lookalikes(
     files: RoundFiles,
     cache: ImageCache,
+    model: CnnModel,
     start_from: Path | None,
-    *,
-    start: float,
-    end: float,
-) -> tuple[KnownLookalikes | None, str]:
-    """Give the train stage's model its look-alikes; return who they are, or None and why.
+    on_progress: OnProgress,
+) -> tuple[CnnModel, KnownLookalikes | None, str]:
+    """Return the train stage's model with its look-alikes, and who they are, or None and why.
 
     A round goes on without them where galaxies cannot be told apart before any vote.
     """
-    plan = files.plan
-    directory = files.folder("train").path / "model"
-    model = CnnModel.load(directory)
-    config = model.config
+    plan, config = files.plan, model.config
     if not config.lookalikes:
-        return None, "the settings leave them out"
+        return model, None, "the settings leave them out"
     features = untaught(config, model.network.shapes, start_from)
     if features is None:
-        return None, "no encoder was pretrained, and the settings leave shape features out"
+        return model, None, "no encoder was pretrained, and the settings leave shape features out"
     rows, counts = voted_rows(files, "training", cache)
     places = np.arange(len(rows))
     if len(places) > MOST_LEARNED:
@@ -89,12 +86,11 @@ def ask_lookalikes(
             rows[places],
             config,
             seed=plan.seed,
-            on_progress=files.part("train", start, end),
+            on_progress=on_progress,
             should_stop=files.should_stop,
         )
     except InvalidInputError as error:
-        return None, f"galaxies cannot be told apart before any vote: {error}"
+        return model, None, f"galaxies cannot be told apart before any vote: {error}"
     counts = counts[places]
     taught = Lookalikes.taught(basis, known, counts, plan.tree)
-    replace(model, lookalikes=taught).save_description(directory)
-    return KnownLookalikes(places, known, counts), ""
+    return replace(model, lookalikes=taught), KnownLookalikes(places, known, counts), ""
