@@ -1,15 +1,17 @@
 """The invariants on a real PostgreSQL; afterwards, always, the check finds nothing."""
 
+from collections import Counter
+
 from tests.services.conftest import run_driver
 
 
 def test_eight_writers_at_once_record_every_vote_once(stack):
     happened = stack.drive("eight_writers")
 
-    created = sum(told["created"] for told in happened["told"])
-    assert all(set(told) == {"created", "repeated"} for told in happened["told"])
-    assert created == sum(told["repeated"] for told in happened["told"])
-    assert happened["log"] == happened["tallied"] == created
+    # A writer who comes late on a slow machine may find nothing left, and so tells nothing.
+    told = sum((Counter(each) for each in happened["told"]), Counter())
+    assert set(told) == {"created", "repeated"}
+    assert happened["log"] == happened["tallied"] == told["created"] == told["repeated"]
     assert happened["most_votes"] <= 5
     assert happened["least_room"] >= 0
     assert happened["retired"] == 12
