@@ -97,7 +97,8 @@ def run(galaxies, kind, seed, published):
     ours = _ours(galaxies, counts, forests, draws, seed)
     scores |= {"ours": ours.galaxy_scores(), "ours, forest": alone.galaxy_scores()}
     local = ours.local_false_discovery_rates()
-    found = find_label_issues(spoilt.labels, _normalised(forests))
+    # One process: cleanlab would fork, and a fork of a process with threads may never return.
+    found = find_label_issues(spoilt.labels, _normalised(forests), n_jobs=1)
     return Trial(
         spoilt.wrong,
         scores,
