@@ -27,8 +27,9 @@ from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
 from mlcore.gp.reduce import Reducer
 from mlcore.round_calibration import unseen_concentrations
 from mlcore.round_catalogue import voted_rows
+from mlcore.round_encoder import pretrained
 from mlcore.round_files import EVIDENCE, PICTURES
-from mlcore.round_learning import image_cache, pretrained
+from mlcore.round_learning import image_cache
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,6 @@ import numpy as np
 from mlcore.cnn.encoder import encoder_of
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
-from mlcore.cnn.pretrain import pretrain
 from mlcore.cnn.shards import write_shards
 from mlcore.cnn.train import train
 from mlcore.evaluation.comparison import Comparison, compare
@@ -21,6 +20,7 @@ from mlcore.files import write_json
 from mlcore.images import ImageCache
 from mlcore.round_calibration import calibrate
 from mlcore.round_catalogue import voted_rows
+from mlcore.round_encoder import pretrained
 from mlcore.round_lookalikes import ask_lookalikes
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from mlcore.round_files import RoundFiles
     from mlcore.train_config import TrainConfig
-
-# Rounds share one pretrained encoder, so its randomness is none of theirs.
-_PRETRAIN_SEED = 0
 
 
 def train_network(files: RoundFiles) -> dict[str, Any]:
@@ -96,28 +93,6 @@ def image_cache(
         on_progress=files.part(stage, start, end),
         should_stop=files.should_stop,
         skip_unreadable=True,
-    )
-
-
-def pretrained(
-    files: RoundFiles, cache: ImageCache, stage: str, start: float, end: float
-) -> Path | None:
-    """Return the encoder pretrained without labels.
-
-    None where published weights serve, or the settings ask for no pretraining.
-
-    It is made once, and kept between the rounds of a survey that stays the same.
-    """
-    config = files.plan.config.train
-    if config.pretrain_steps == 0 or encoder_of(config)[1].source == "hub":
-        return None
-    return pretrain(
-        cache,
-        config,
-        directory=files.plan.shared / "pretrained",
-        seed=_PRETRAIN_SEED,
-        on_progress=files.part(stage, start, end),
-        should_stop=files.should_stop,
     )
 
 

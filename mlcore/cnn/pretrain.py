@@ -41,7 +41,7 @@ _STAGE = "pretrain"
 _CHECKPOINT_STEPS = 50
 _WEIGHT_DECAY = 0.05
 _WARM_UP = 0.1
-# The settings of TrainConfig that an encoder does not depend on start otherwise.
+# How the settings of TrainConfig that an encoder depends on start.
 _OF_ENCODER = ("encoder", "image_size", "crop_fraction", "bands", "pretrain")
 
 
@@ -103,11 +103,15 @@ def pretrain(
     return finished
 
 
-def _key(cache: ImageCache, config: TrainConfig, seed: int, start_from: Path | None) -> str:
+def encoder_settings(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings, as JSON values, that a pretrained encoder depends on."""
     names = [each.name for each in fields(config) if each.name.startswith(_OF_ENCODER)]
-    settings = {name: getattr(config, name) for name in names}
+    return {name: getattr(config, name) for name in names}
+
+
+def _key(cache: ImageCache, config: TrainConfig, seed: int, start_from: Path | None) -> str:
     weights = file_sha256(start_from) if start_from else None
-    named = json.dumps([settings, seed, weights, cache.ids], sort_keys=True)
+    named = json.dumps([encoder_settings(config), seed, weights, cache.ids], sort_keys=True)
     return hashlib.sha256(named.encode()).hexdigest()
 
 
