@@ -22,9 +22,17 @@ TITLE = "Whole rounds on drawn galaxies: skill on the test set, in nats per volu
 ROOT = Path(__file__).parents[2]
 SEEDS = int(os.environ.get("LENTICULAR_BENCH_SEEDS", "8"))
 WORKERS = int(os.environ.get("LENTICULAR_BENCH_WORKERS", "1"))
-POOL, TEST, PANEL, SURVEY = 2000, 800, 40, 24
+POOL = int(os.environ.get("LENTICULAR_BENCH_POOL", "2000"))
+TEST, PANEL, SURVEY = 800, 40, 24
 VOTES, EACH, ROUNDS = 1000, 5, 3
-ARMS = ("random, 5 votes each", "random, spread thin", "information", "design")
+THIN = "random, spread thin"
+ALL = ("random, 5 votes each", THIN, "information", "design")
+# The thin ones are always there: others are compared with them.
+ARMS = tuple(
+    arm
+    for arm in ALL
+    if arm == THIN or arm in os.environ.get("LENTICULAR_BENCH_RULES", "; ".join(ALL)).split("; ")
+)
 
 
 def table():
@@ -58,7 +66,7 @@ def rows_of(found):
     for place, arm in enumerate(ARMS):
         for number in range(1, ROUNDS):
             alone, both = found[:, place, number].T
-            thin = found[:, ARMS.index("random, spread thin"), number, 1]
+            thin = found[:, ARMS.index(THIN), number, 1]
             rows.append(
                 {
                     "rule": arm,
@@ -182,7 +190,7 @@ class World:
         if arm == "random, 5 votes each":
             new = self.order[PANEL:][asked[self.order[PANEL:]] == 0]
             more[new[: VOTES // EACH]] = EACH
-        elif arm == "random, spread thin":
+        elif arm == THIN:
             others = self.order[PANEL:]
             turns = sorted((asked[row], place) for place, row in enumerate(others))
             more[others[[place for _, place in turns[:VOTES]]]] = 1
