@@ -96,13 +96,15 @@ def _random_affine(
 
 
 def dihedral_views(images: torch.Tensor, views: int) -> Iterator[tuple[torch.Tensor, bool]]:
-    """Yield quarter turns of a batch, then with 8 views their flips, and whether flipped.
+    """Yield a batch as it may be seen otherwise, and whether it is flipped.
 
-    `images` has shape (n, channels, size, size); `views` is 1, 4 or 8.
+    `images` has shape (n, channels, size, size). With 1 view it is as it is, with 2 it and its
+    mirror image, with 4 its quarter turns, with 8 these and their flips.
     """
+    turns = 1 if views < 4 else 4
     for view in range(views):
-        flipped = view >= 4
-        turned = torch.rot90(images.flip(3) if flipped else images, view % 4, (2, 3))
+        flipped = view >= turns
+        turned = torch.rot90(images.flip(3) if flipped else images, view % turns, (2, 3))
         yield turned.contiguous(memory_format=torch.channels_last), flipped
 
 

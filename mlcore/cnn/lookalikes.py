@@ -92,7 +92,8 @@ class Untaught(torch.nn.Module):
     def sides(self, images: torch.Tensor, views: int) -> NDArray[np.float32]:
         """Return features (n, S, D), averaged over the views of a side.
 
-        S is 2 with 8 views, the galaxy and its mirror image; with fewer it is 1.
+        S is 2 with 2 or 8 views, the galaxy and its mirror image; with 1 or 4 it is 1. See
+        `mlcore.cnn.dataset.dihedral_views`.
         """
         self.eval().to(best_device())
         found: dict[bool, list[torch.Tensor]] = {}

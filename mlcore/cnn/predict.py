@@ -102,7 +102,8 @@ def predict(
 def _lookalikes_say(model: CnnModel, images: torch.Tensor) -> NDArray[np.float64] | None:
     if model.lookalikes is None:
         return None
-    return model.lookalikes.fractions(images, model.config.average_views)
+    # A galaxy turned is much the same to them; its mirror image is a second opinion.
+    return model.lookalikes.fractions(images, min(model.config.average_views, 2))
 
 
 @torch.inference_mode()

@@ -107,6 +107,14 @@ def test_eight_views_are_the_symmetries_of_the_square():
     assert len(list(dihedral_views(image, 1))) == 1
 
 
+def test_two_views_are_the_image_and_its_mirror_image():
+    image = torch.arange(9.0).reshape(1, 1, 3, 3)
+    (there, is_flipped), (back, is_too) = dihedral_views(image, 2)
+    assert torch.equal(there, image)
+    assert torch.equal(back, image.flip(3))
+    assert (is_flipped, is_too) == (False, True)
+
+
 class TestSamplingWeights:
     @given(arrays(np.int64, (9, 5), elements=st.integers(0, 6)), st.sampled_from([0.0, 0.5, 1.0]))
     def test_each_answer_is_drawn_by_its_frequency_to_the_power(self, handed_tree, counts, balance):

@@ -65,9 +65,10 @@ def test_galaxies_and_their_mirror_images_are_seen_from_four_sides(features, cac
     assert features.sides(images, 1)[:, 0] == pytest.approx(features(images).numpy(), abs=1e-5)
 
 
-def test_a_mirror_image_gets_the_mirrored_votes(lookalikes, cache, handed_tree):
+@pytest.mark.parametrize("views", [2, 8])
+def test_a_mirror_image_gets_the_mirrored_votes(lookalikes, cache, handed_tree, views):
     images = to_tensor(np.array(cache.images[:6]))
-    there, back = lookalikes.fractions(images, 8), lookalikes.fractions(images.flip(3), 8)
+    there, back = (lookalikes.fractions(each, views) for each in (images, images.flip(3)))
     assert back == pytest.approx(there[:, np.array(handed_tree.mirror)], abs=1e-4)
 
 
