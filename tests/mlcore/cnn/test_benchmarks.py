@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mlcore.train_config import TrainConfig
 from mlcore.tree import DecisionTree
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -113,3 +114,17 @@ def test_streaming_is_killed_halfway_and_goes_on(load, monkeypatch, tmp_path):
     row = stream._row(8, killed=True)
     kept, _, written = row["kept after a kill"].removesuffix(" shards").partition(" of ")
     assert 4 <= int(kept) == int(written) <= 8
+
+
+def test_prediction_is_timed_with_look_alikes_and_without(load, monkeypatch):
+    speed = load("predict_speed")
+    for name, value in {"GALAXIES": 16, "KNOWN": 16, "TURNS": 1}.items():
+        monkeypatch.setattr(speed, name, value)
+    monkeypatch.setattr(
+        speed,
+        "TrainConfig",
+        lambda: TrainConfig(encoder="test_resnet", image_size=24, crop_fraction=1.0),
+    )
+    alone, both = speed.table()
+    assert alone["of the network alone"] == "1.00"
+    assert float(both["of the network alone"]) > 0

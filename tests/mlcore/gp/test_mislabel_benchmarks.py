@@ -62,3 +62,39 @@ def test_a_mended_survey_has_only_what_was_not_flagged_wrong(bench, galaxies):
     for name in reviews.MODELS:
         found = reviews.answers(name, (galaxies, galaxies), (review, review), 0)
         assert all(0 <= accuracy <= 1 for accuracy in found)
+
+
+def test_answers_of_two_networks_are_scored_as_cheng_et_al_did(bench):
+    class Theirs:
+        true, given, mended = (
+            np.array(each) for each in ([0, 1, 2, 0], [0, 1, 0, 1], [0, 1, 2, 1])
+        )
+
+    networks = bench("mislabel_networks")
+    before, after = np.array([0, 1, 0, 0]), np.array([0, 1, 2, 0])
+    assert networks.scored(before, after, Theirs) == [0.75, 1.0, 0.75, 0.75]
+    row = networks.row_of("network alone", np.array([[0.75, 1.0, 0.75, 0.75]] * 2))
+    assert row["gain"] == "+0.2500 (+0.2500 to +0.2500)"
+    assert row["as Cheng et al."] == "0.7500 to 0.7500"
+
+
+def test_a_network_learns_from_the_labels_that_it_is_given(bench, galaxies, monkeypatch, tmp_path):
+    networks = bench("mislabel_networks")
+    config = networks.TrainConfig(
+        encoder="test_resnet",
+        image_size=48,
+        crop_fraction=1.0,
+        epochs=1,
+        steps_per_epoch=2,
+        average_views=1,
+        pretrain_steps=2,
+    )
+    images = np.load(tmp_path / "drawn-300-5.npy")
+    cache = networks.ImageCache(images, tuple(map(str, galaxies.ids)), 48, 1.0)
+    monkeypatch.setattr(networks.Retraining, "_images", lambda *_: cache)
+    retraining = networks.Retraining(tmp_path, galaxies, galaxies, config)
+    alone, both = retraining.learnt("given-0", galaxies.truth, 0)
+    assert (alone.lookalikes is None, both.lookalikes is None) == (True, False)
+    found = np.array(retraining.accuracies(0))
+    assert found.shape == (2, 4)
+    assert ((found >= 0) & (found <= 1)).all()
