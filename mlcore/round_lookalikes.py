@@ -54,7 +54,14 @@ class KnownLookalikes:
     def unseen(self, plan: RoundPlan) -> NDArray[np.float64]:
         """Return fractions (m, A), each galaxy's without its own votes."""
         folds = min(plan.config.folds, len(self.places))
-        return unseen_fractions(self.basis, self.counts, plan.tree, folds=folds, seed=plan.seed)
+        return unseen_fractions(
+            self.basis,
+            self.counts,
+            plan.tree,
+            folds=folds,
+            seed=plan.seed,
+            class_balance=plan.config.train.class_balance,
+        )
 
 
 def ask_lookalikes(
@@ -92,5 +99,5 @@ def ask_lookalikes(
     except InvalidInputError as error:
         return model, None, f"galaxies cannot be told apart before any vote: {error}"
     counts = counts[places]
-    taught = Lookalikes.taught(basis, known, counts, plan.tree)
+    taught = Lookalikes.taught(basis, known, counts, plan.tree, class_balance=config.class_balance)
     return replace(model, lookalikes=taught), KnownLookalikes(places, known, counts), ""

@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from mlcore.cnn.dataset import dihedral_views, to_tensor
+from mlcore.cnn.dataset import dihedral_views, sampling_weights, to_tensor
 from mlcore.cnn.encoder import blank_encoder, encoder_of
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.shapes import ShapeFeatures
@@ -272,9 +272,15 @@ class Lookalikes:
         known: NDArray[np.float64],
         counts: NDArray[np.float64],
         tree: DecisionTree,
+        *,
+        class_balance: float = 0.0,
     ) -> Self:
-        """Learn from the votes (n, A) on galaxies of a known basis (n, 2, p)."""
-        return cls(basis, *_regression(known, counts, tree), tree)
+        """Learn from the votes (n, A) on galaxies of a known basis (n, 2, p).
+
+        `class_balance` is the network's, and heeds rare answers as much as there: see
+        `mlcore.train_config.TrainConfig`.
+        """
+        return cls(basis, *_regression(known, counts, tree, class_balance), tree)
 
     def fractions(self, images: torch.Tensor, views: int) -> NDArray[np.float64]:
         """Return the expected fractions (n, A) of standardised images, over `views`."""
@@ -343,6 +349,7 @@ def unseen_fractions(
     *,
     folds: int,
     seed: int,
+    class_balance: float = 0.0,
 ) -> NDArray[np.float64]:
     """Return what look-alikes say (n, A) of galaxies whose own votes they have not seen.
 
@@ -358,21 +365,24 @@ def unseen_fractions(
         Regressions, each without one part of the galaxies; at least 2.
     seed
         Deals the galaxies.
+    class_balance
+        As in `Lookalikes.taught`.
     """
     fold_of = np.random.default_rng(seed).permutation(len(known)) % folds
     found = np.empty(counts.shape)
     for fold in range(folds):
         inside = fold_of == fold
-        weights, intercept = _regression(known[~inside], counts[~inside], tree)
+        weights, intercept = _regression(known[~inside], counts[~inside], tree, class_balance)
         found[inside] = _fractions(known[inside], weights, intercept, tree)
     return found
 
 
 def _regression(
-    known: NDArray[np.float64], counts: NDArray[np.float64], tree: DecisionTree
+    known: NDArray[np.float64], counts: NDArray[np.float64], tree: DecisionTree, balance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return weights (p, A) and intercept (A,) of a basis (n, 2, p) and votes (n, A)."""
-    worth = _worth(counts, tree) / known.shape[1]
+    heeded = len(counts) * sampling_weights(counts, tree, balance)
+    worth = heeded[:, None] * _worth(counts, tree) / known.shape[1]
     sides = np.concatenate([worth, worth[:, np.array(tree.mirror)]])
     fitted = fit_vote_regression(
         known.transpose(1, 0, 2).reshape(len(sides), -1), sides, tree, _AS_THEY_ARE

@@ -188,6 +188,7 @@ def _trained(galaxies, folder, encoder, name, seed):
     if config.lookalikes:
         features = untaught(config, model.network.shapes, start_from)
         found = LookalikeBasis.learn(features, galaxies.pool.cache, labelled, config, seed=seed)
-        model = replace(model, lookalikes=Lookalikes.taught(*found, votes, galaxies.tree))
+        others = Lookalikes.taught(*found, votes, galaxies.tree, class_balance=config.class_balance)
+        model = replace(model, lookalikes=others)
     test = galaxies.test.cache
     return predict(model, test, np.arange(len(test))).concentrations.argmax(axis=1)

@@ -116,7 +116,8 @@ class Retraining:
         )
         features = untaught(config, alone.network.shapes, encoder)
         basis = LookalikeBasis.learn(features, images, rows, config, seed=seed)
-        return alone, replace(alone, lookalikes=Lookalikes.taught(*basis, votes, tree))
+        others = Lookalikes.taught(*basis, votes, tree, class_balance=config.class_balance)
+        return alone, replace(alone, lookalikes=others)
 
     def _images(self, galaxies):
         found = read_labelled_folder(REAL / "sdss_gz1").galaxies

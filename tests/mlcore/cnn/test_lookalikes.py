@@ -89,6 +89,31 @@ def test_votes_are_worth_what_the_regression_says_and_halved(learned, handed_tre
     assert taught.weights == pytest.approx(direct.weights, abs=1e-6)
 
 
+def test_rare_answers_are_heeded_as_much_as_the_network_heeds_them(learned, handed_tree):
+    basis, known = learned
+    counts = np.zeros((40, 5))
+    counts[:, 0] = 1.0
+    counts[:10] = [0, 1, 0, 1, 0]
+    heeded = counts.copy()
+    # Three in four are drawn 3 ** 0.5 times less often than the others, each.
+    heeded[10:] *= 40 / (30 + 10 * 3**0.5)
+    heeded[:10] *= 40 * 3**0.5 / (30 + 10 * 3**0.5)
+    taught = Lookalikes.taught(basis, known, counts, handed_tree, class_balance=0.5)
+    sides = np.concatenate([heeded, heeded[:, np.array(handed_tree.mirror)]]) / 2
+    direct = fit_vote_regression(
+        np.concatenate([known[:, 0], known[:, 1]]), sides, handed_tree, RegressionConfig(rho=0.0)
+    )
+    assert taught.weights == pytest.approx(direct.weights, abs=1e-6)
+    evenly = Lookalikes.taught(basis, known, counts, handed_tree)
+    images = to_tensor(np.zeros((2, 24, 24, 3), np.uint8))
+    assert (taught.fractions(images, 2)[:, 1] > evenly.fractions(images, 2)[:, 1]).all()
+    unseen = [
+        unseen_fractions(known, counts, handed_tree, folds=4, seed=2, class_balance=balance)
+        for balance in (0.0, 0.5)
+    ]
+    assert unseen[1][:, 1].mean() > unseen[0][:, 1].mean()
+
+
 def test_nobody_is_judged_by_their_own_votes(learned, counts, handed_tree):
     known = learned[1]
     before = unseen_fractions(known, counts, handed_tree, folds=4, seed=2)
