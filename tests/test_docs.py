@@ -133,3 +133,13 @@ def test_the_containers_name_only_services_that_there_are() -> None:
     proxy = (ROOT / "docker" / "Caddyfile").read_text()
     named |= set(re.findall(r"reverse_proxy (\w+):", proxy))
     assert sorted(named - set(services)) == []
+
+
+def test_every_benchmark_and_every_variable_of_theirs_is_listed():
+    folder, page = ROOT / "tests" / "benchmarks", (REFERENCE / "benchmarks.md").read_text()
+    named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert named >= {path.stem for path in folder.glob("[a-z]*.py")}
+    read = set()
+    for path in folder.glob("*.py"):
+        read |= set(re.findall(r"LENTICULAR_BENCH_[A-Z]+(?:_[A-Z]+)*", path.read_text()))
+    assert read == set(re.findall(r"LENTICULAR_BENCH_[A-Z]+(?:_[A-Z]+)*", page))

@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,11 @@ def main(names: Sequence[str]) -> None:
 
 def run(name: str) -> None:
     """Run one benchmark here, and print its table."""
-    module = importlib.import_module(name)
+    module, begun = importlib.import_module(name), time.monotonic()
     rows = module.table()
     print(f"\n## {module.TITLE}  (make bench, or: python tests/benchmarks {name})\n")
     print_table(rows)
+    print(f"\nIt took {time.monotonic() - begun:,.0f} seconds.")
 
 
 def print_table(rows: Sequence[Mapping[str, str]]) -> None:
