@@ -162,41 +162,29 @@ def progress_lines(progress: Progress) -> dict[str, Any]:
 
 
 def spot_check_lines(flags: Verdicts, made: SpotCheckProgress) -> dict[str, Any]:
-    """Return what the page says of spot checks that are drawn.
+    """Return what the page says of spot checks that are drawn, with what it rests on.
 
     `share` is empty before it can be told; `is_whole` is false while flags are open or
     unsure, when it is an interval alone.
     """
-    is_whole = made.share is not None and not isnan(made.share.estimate)
+    share = made.share
+    settled = made.following.verdicts.settled + made.rest.verdicts.settled
     return {
         "following": _of_draw(made.following) if made.following.galaxies else "",
         "rest": _of_draw(made.rest) if made.rest.galaxies else "",
         "earlier": _of_settled(made.earlier) if made.earlier.settled else "",
-        "title": _("Wrong labels among all %(n)s judged galaxies") % {"n": f"{made.judged:,}"},
-        "share": _share(flags, made),
-        "is_whole": is_whole,
-    }
-
-
-def _share(flags: Verdicts, made: SpotCheckProgress) -> str:
-    if made.share is None:
-        return ""
-    figure = in_percent(Estimate(made.share.estimate, made.share.lower, made.share.upper))
-    checks = made.following.verdicts.settled + made.rest.verdicts.settled
-    return _(
-        "%(figure)s, from %(flags)s of %(all_flags)s flags and %(checks)s of %(all_checks)s "
-        "spot checks"
-    ) % {
-        "figure": figure,
-        "flags": flags.settled,
-        "all_flags": flags.total,
-        "checks": checks,
-        "all_checks": made.drawn,
+        "share": in_percent(Estimate(share.estimate, share.lower, share.upper)) if share else "",
+        "is_whole": share is not None and not isnan(share.estimate),
+        "judged": f"{made.judged:,}",
+        "flags": f"{flags.settled:,}",
+        "all_flags": f"{flags.total:,}",
+        "checks": f"{settled:,}",
+        "all_checks": f"{made.drawn:,}",
     }
 
 
 def _of_draw(draw: Draw) -> str:
-    return _("%(found)s; they stand for %(galaxies)s galaxies") % {
+    return _("%(found)s judged, of %(galaxies)s galaxies") % {
         "found": _of_settled(draw.verdicts),
         "galaxies": f"{draw.galaxies:,}",
     }

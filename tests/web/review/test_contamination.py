@@ -101,12 +101,10 @@ class TestShareOfWrongLabels:
 
     def test_it_is_what_the_machine_s_half_makes_of_the_strata(self):
         found = share(Verdicts(9, 4, 2, 3), Verdicts(2, 5), 1, [(70, 3, 30, 1), (900, 0, 44, 1)])
-        assert (found.lower, found.upper) == (
-            (same := contamination(
-                [Stratum(20, 20, 11), Stratum(6, 0, 0), Stratum(70, 33, 3), Stratum(900, 44, 0)]
-            )).lower,
-            same.upper,
-        )  # fmt: skip
+        same = contamination(
+            [Stratum(20, 20, 11), Stratum(6, 0, 0), Stratum(70, 33, 3), Stratum(900, 44, 0)]
+        )
+        assert (found.lower, found.upper) == (same.lower, same.upper)
         assert np.isnan(found.estimate)
 
     def test_open_flags_leave_an_interval_alone_that_they_widen(self):

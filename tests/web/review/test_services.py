@@ -216,7 +216,7 @@ class TestSpotChecks:
         assert found.spot_checks.earlier == Verdicts(3, 4)
 
     def test_the_true_share_is_covered_as_verdicts_come_in(self, universe, judged_round):
-        """One in ten of the suspect and one in forty of the rest are wrong; all is through services."""
+        """Half of the flags are wrong, one in ten of the next, and one in forty of the rest."""
         round_, subjects = judged_round(600, flagged=20)
         wrong = {
             subject.pk
