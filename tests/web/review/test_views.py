@@ -298,3 +298,13 @@ class TestStatesOfSpotChecks:
             assert "q = " not in page
         assert "galaxies that look like it get “Featured” from 85%" in pages[0]
         assert "galaxies that look like it get the same from 75%" in pages[1]
+
+
+@pytest.mark.parametrize("page", ["rounds_mislabelflag", "review_flagverdict", "review_spotchecks"])
+def test_the_admin_site_tells_them_apart(client_of, universe, judged_round, page):
+    round_, _ = judged_round(3, flagged=1)
+    draw_spot_checks(round=round_, expert=universe.expert)
+    record_verdict(flag=round_.flags.last(), expert=universe.expert, state="unsure")
+    answer = client_of(Role.ADMIN).get(reverse(f"admin:{page}_changelist"))
+    assert answer.status_code == 200
+    assert answer.context["cl"].result_count == (3 if page == "rounds_mislabelflag" else 1)
