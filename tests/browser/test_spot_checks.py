@@ -76,8 +76,8 @@ def test_an_expert_draws_judges_and_reads_the_share(open_page, sign_in, sky, jud
     page.locator("#light-table .card").first.click()
     expect(page.get_by_text("Drawn at random, to count wrong labels")).to_be_visible()
     assert looking.look(page, "spot-checks-one", keeps=False) == []
-    page.keyboard.press("2")
-    page.wait_for_url("**/review/*/")
+    with page.expect_navigation():
+        page.keyboard.press("2")
     expect(page.get_by_text("Drawn at random, to count wrong labels")).to_be_visible()
     _judge(sky, judged, among=judged.flags.exclude(stratum="flagged").filter(state="open")[:11])
 

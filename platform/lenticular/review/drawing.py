@@ -21,7 +21,6 @@ from lenticular.review.errors import AlreadyDrawnError, CannotDrawError
 from lenticular.review.models import SpotChecks
 from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
 from lenticular.rounds.publishing import MISLABELS, flag_of, stage_batches
-from lenticular.rounds.workspace import stage_folder
 from lenticular.subjects.selectors import subjects_by_catalogue_id
 
 if TYPE_CHECKING:
@@ -65,11 +64,6 @@ class Drawn:
 
     row: int
     stratum: FlagStratum
-
-
-def can_draw(round_: Round) -> bool:
-    """Return whether the list of the round's judged galaxies is there."""
-    return (stage_folder(round_, "flag").path / MISLABELS).is_file()
 
 
 def draw_spot_checks(

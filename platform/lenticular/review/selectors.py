@@ -15,9 +15,9 @@ from lenticular.review.contamination import (
     estimate_contamination,
     share_of_wrong_labels,
 )
-from lenticular.review.drawing import can_draw
 from lenticular.review.models import SpotChecks
 from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
+from lenticular.rounds.publishing import MISLABELS
 from lenticular.rounds.workspace import stage_folder
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Progress:
     """How far the review of one round is, and what it says so far.
 
     `judged` is of how many galaxies the round judged the votes, None where that is not
-    known; `spot_checks` is None before they are drawn, `can_draw` whether they can be.
+    known; `spot_checks` is None before they are drawn; `can_draw` tells whether they can be,
+    which takes the list of the judged galaxies.
     """
 
     round: Round
@@ -189,7 +190,7 @@ def _progress(round_: Round, verdicts: dict[str, Verdicts], made: SpotChecks | N
             judged=judged,
         ),
         spot_checks=_spot_checks(made, flags, verdicts) if made else None,
-        can_draw=made is None and can_draw(round_),
+        can_draw=made is None and (stage_folder(round_, "flag").path / MISLABELS).is_file(),
     )
 
 

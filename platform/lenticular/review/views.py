@@ -115,11 +115,18 @@ def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
         )
     except LenticularError as error:
         return _show(request, selectors.get_flag(flag_id=flag_id), error)
+    return _go_on(request, flag)
+
+
+def _go_on(request: HttpRequest, flag: MislabelFlag) -> HttpResponse:
+    """Lead to what is judged next, shown among the same kind."""
     following = selectors.next_open(flag)
     if following is None:
         messages.success(request, _thanks(flag))
         return redirect("review")
-    return redirect("review-flag", following.pk)
+    kind = _kind(request.GET)
+    query = f"?{urlencode({'kind': kind})}" if kind else ""
+    return redirect(f"{reverse('review-flag', args=[following.pk])}{query}")
 
 
 def _thanks(flag: MislabelFlag) -> str:

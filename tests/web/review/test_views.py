@@ -280,6 +280,13 @@ class TestStatesOfSpotChecks:
         answer = table(expert, kind=kind)
         assert len(answer.context["cards"]) == n
 
+    def test_a_verdict_leads_on_within_the_filter(self, expert, universe, judged_round):
+        round_, _ = judged_round(5, flagged=2)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        first, second = round_.flags.filter(rank__gt=2)[:2]
+        answer = expert.post(f"{address(first)}?kind=spot-checks", {"state": "votes-right"})
+        assert answer["Location"] == f"{address(second)}?kind=spot-checks"
+
     def test_an_empty_filter_says_so(self, expert, universe, judged_round):
         round_, _ = judged_round(5, flagged=2)
         draw_spot_checks(round=round_, expert=universe.expert)
