@@ -28,10 +28,11 @@ def empty_artefacts():
 @pytest.fixture
 def make_round():
     """Return a function that makes a published round with flags on some subjects."""
-    return _make_round
+    return publish
 
 
-def _make_round(universe, subjects, judged=JUDGED):
+def publish(universe, subjects, judged=JUDGED):
+    """Make a round of the current model, with flags on these subjects; return the flags."""
     number = Round.objects.filter(workflow=universe.workflow).count() + 1
     round_ = Round.objects.create(
         workflow=universe.workflow, version=universe.version, number=number, seed=1,
@@ -59,8 +60,8 @@ def _flag(round_, subject, rank):
 @pytest.fixture
 def flags(universe):
     """The flags to review, by rank."""
-    _make_round(universe, universe.subjects[8:9])
-    return _make_round(universe, universe.subjects[:4])
+    publish(universe, universe.subjects[8:9])
+    return publish(universe, universe.subjects[:4])
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def judged_round(universe):
 
     def make(n, flagged=0, subjects=None):
         subjects = subjects or crowd(universe, n)
-        _make_round(universe, subjects[:flagged], n)
+        publish(universe, subjects[:flagged], n)
         round_ = Round.objects.latest("number")
         write_judged(round_, subjects, flagged)
         return round_, subjects
