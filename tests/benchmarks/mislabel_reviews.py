@@ -20,9 +20,9 @@ from _planted import drawn_galaxies, forest, real_galaxies, spoil
 from mislabels import interval
 from sklearn.neighbors import KNeighborsClassifier
 
-from mlcore.gp.contamination import Stratum, contamination
 from mlcore.gp.reduce import Reducer
 from mlcore.gp.vote_regression import RegressionConfig, fit_vote_regression, kernel_basis
+from mlcore.votes.contamination import Stratum, contamination
 
 TITLE = "What a review is worth: contamination, and accuracy on a clean test set"
 SEEDS = int(os.environ.get("LENTICULAR_BENCH_SEEDS", "8"))

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -18,6 +19,7 @@ from lenticular.classify.services import record_classification
 from lenticular.community import moderating, services
 from lenticular.community.models import Collection, Comment
 from lenticular.releases.services import make_release
+from lenticular.review.drawing import draw_spot_checks
 from lenticular.review.selectors import flags_to_review
 from lenticular.review.services import make_gold_standard, record_verdict
 from lenticular.rounds import services as rounds
@@ -63,6 +65,7 @@ class LivedIn:
     comments: list[Comment]
     flag: MislabelFlag
     judged: MislabelFlag
+    spot_check: MislabelFlag
     running: Round
 
     def addresses(self) -> dict[str, object]:
@@ -77,6 +80,7 @@ class LivedIn:
             "own_comment": self.comments[2].pk,
             "flag": self.flag.pk,
             "judged": self.judged.pk,
+            "spot_check": self.spot_check.pk,
         }
 
     def prepare(self) -> None:
@@ -108,11 +112,12 @@ def build() -> LivedIn:
         version=sky.workflow.current_version, subject=sky.subjects[9], expert=sky.expert,
         annotations=BARRED, explanation="Look for the straight bright line through the middle.",
     )  # fmt: skip
-    flag, judged = _judge(sky)
+    flag, judged, spot_check = _judge(sky)
     make_release(workflow=sky.workflow, user=sky.astronomer, title="First light")
     running = _start_two_more(sky)
     own, listed, empty = _collect(sky, people)
-    return LivedIn(sky, people, own, listed, empty, _talk(sky, people), flag, judged, running)
+    comments = _talk(sky, people)
+    return LivedIn(sky, people, own, listed, empty, comments, flag, judged, spot_check, running)
 
 
 def classify(sky, user, *subjects, path=SMOOTH) -> None:
@@ -146,12 +151,17 @@ def _learn(sky) -> None:
     assert (round_.state, round_.error) == (RoundState.SUCCEEDED, "")
 
 
-def _judge(sky) -> tuple[MislabelFlag, MislabelFlag]:
+def _judge(sky) -> tuple[MislabelFlag, MislabelFlag, MislabelFlag]:
+    """Judge a flag and some spot checks; return a flag, the one judged, and a spot check."""
     flag, judged = flags_to_review(state="open")[:2]
     record_verdict(
         flag=judged, expert=sky.expert, state="votes-right", note="A ring, seen at an angle."
     )
-    return flag, judged
+    draw_spot_checks(round=flag.round, expert=sky.expert, rng=np.random.default_rng(1))
+    spot_check, *others = flags_to_review(kind="spot-checks")[:25]
+    for each in others:
+        record_verdict(flag=each, expert=sky.expert, state="votes-right")
+    return flag, judged, spot_check
 
 
 def _start_two_more(sky) -> Round:

@@ -198,6 +198,33 @@ def scarce_subject():
     return {"granted": sum(granted), "leases": Lease.objects.count(), "room": room}
 
 
+def spot_checks_at_once():
+    """Eight experts draw the spot checks of one round at once."""
+    from lenticular.common.errors import LenticularError
+    from lenticular.review.drawing import draw_spot_checks
+    from lenticular.review.models import SpotChecks
+    from tests.web.review.conftest import publish, write_judged
+
+    universe = load()
+    round_ = publish(universe, universe.subjects[:2])[0].round
+    write_judged(round_, universe.subjects, flagged=2)
+
+    def draw():
+        try:
+            draw_spot_checks(round=round_, expert=universe.expert)
+        except LenticularError as error:
+            return error.kind
+        return "drawn"
+
+    told = sorted(at_once(*[draw] * WRITERS))
+    return {
+        "told": told,
+        "drawings": SpotChecks.objects.count(),
+        "ranks": list(round_.flags.values_list("rank", flat=True)),
+        "strata": sorted(round_.flags.values_list("stratum", flat=True)),
+    }
+
+
 def killed_writer():
     """A writer dies by kill -9: once between two votes, once inside a transaction."""
     from lenticular.classifications.models import Classification

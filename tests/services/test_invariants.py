@@ -42,6 +42,18 @@ def test_a_subject_is_never_promised_to_more_people_than_needed(stack):
     assert stack.drive("scarce_subject") == {"granted": 5, "leases": 5, "room": 0}
 
 
+def test_spot_checks_are_drawn_once_however_many_press(stack, services, tmp_path):
+    database = f"sqlite:///{tmp_path / 'embedded.sqlite3'}"
+    run_driver(database, services.redis_url, "build")
+
+    embedded = run_driver(database, services.redis_url, "spot_checks_at_once")["answer"]
+    for happened in (stack.drive("spot_checks_at_once"), embedded):
+        assert happened["told"] == ["already-drawn"] * 7 + ["drawn"]
+        assert happened["drawings"] == 1
+        assert happened["ranks"] == list(range(1, 13))
+        assert happened["strata"] == ["flagged"] * 2 + ["next"] * 2 + ["rest"] * 8
+
+
 def test_a_killed_writer_loses_nothing_and_leaves_nothing_half_done(stack):
     happened = stack.drive("killed_writer")
 

@@ -13,6 +13,7 @@ from django.utils import translation
 from lenticular.accounts.services import create_user
 from lenticular.community.services import post_comment
 from lenticular.releases.services import make_release
+from lenticular.review.models import SpotChecks
 from lenticular.rounds import workspace
 from lenticular.rounds.models import MislabelFlag, Round, RoundState, TrainedModel, Verdict
 from tests.browser import gallery
@@ -142,6 +143,28 @@ class TestPages:
             answer = client.get(address, headers={"Accept-Language": language})
             assert (address, answer.status_code) == (address, 200)
             assert (address, english(answer.content.decode())) == (address, [])
+
+    def test_spot_checks_are_told_in_the_language(self, client, sky, language):
+        client.force_login(sky.expert)
+        address = "/review/"
+        headers = {"Accept-Language": language}
+        flag = MislabelFlag.objects.get()
+        TrainedModel.objects.update(is_current=True)
+        made = SpotChecks.objects.create(
+            round=flag.round, next_galaxies=1, rest_galaxies=0,
+            earlier_wrong=1, earlier_right=2, undecided=0,
+        )  # fmt: skip
+        MislabelFlag.objects.filter(pk=flag.pk).update(stratum="next", expected=flag.observed)
+        for change in ({}, {"state": "votes-right"}, {"state": "open"}):
+            MislabelFlag.objects.update(**change)
+            for query in ("", "?state=unsure&kind=spot-checks"):
+                page = client.get(address + query, headers=headers).content.decode()
+                assert (change, query, english(page)) == (change, query, [])
+        page = client.get(f"{address}{flag.pk}/", headers=headers).content.decode()
+        assert english(page) == []
+        made.delete()
+        (workspace.stage_folder(flag.round, "flag").path / "mislabels.parquet").touch()
+        assert english(client.get(address, headers=headers).content.decode()) == []
 
     def test_a_refusal_of_a_page_is_in_its_language(self, client, sky, language):
         client.force_login(sky.volunteer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lenticular.consensus.models import Tally
-from lenticular.rounds.models import FlagState, MislabelFlag, Round
+from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,9 @@ def _score(name: str, votes: int, evaluation: dict[str, Any]) -> str:
 
 def _mislabels(rounds: Sequence[Round], crowd: Crowd) -> list[str]:
     planted = {name for name in crowd.planted if _has_votes(name, rounds[-1])}
-    flags = MislabelFlag.objects.filter(round__in=rounds).select_related("subject")
+    flags = MislabelFlag.objects.filter(
+        round__in=rounds, stratum=FlagStratum.FLAGGED
+    ).select_related("subject")
     flagged = {flag.subject.external_id for flag in flags}
     confirmed = {flag.subject.external_id for flag in flags if flag.state == FlagState.MISLABEL}
     line = (

@@ -14,7 +14,7 @@ from lenticular.accounts.services import create_anonymous_volunteer
 from lenticular.classifications.models import Arm, Classification
 from lenticular.classify.services import record_classification
 from lenticular.review.services import make_gold_standard, record_verdict
-from lenticular.rounds.models import FlagState, MislabelFlag, Round
+from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
 from lenticular.selection.models import QueueEntry
 from lenticular.selection.services import lease_subjects
 from lenticular.subjects.models import Subject
@@ -151,9 +151,12 @@ def current_version(workflow: Workflow) -> WorkflowVersion:
 
 
 def review_flags(*, round_: Round, expert: User, crowd: Crowd) -> Iterator[MislabelFlag]:
-    """Have an expert who sees the truth judge every open flag of a round; yield each."""
+    """Have an expert who sees the truth judge every open flag of a round; yield each.
+
+    Spot checks are left to whoever visits the demonstration.
+    """
     tree = round_.version.tree
-    for flag in MislabelFlag.objects.filter(round=round_, state=FlagState.OPEN):
+    for flag in round_.flags.filter(stratum=FlagStratum.FLAGGED, state=FlagState.OPEN):
         name = flag.subject.external_id
         if name in crowd.planted:
             right = likeliest_path(crowd.true[name], tree)

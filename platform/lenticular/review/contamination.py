@@ -1,4 +1,4 @@
-"""How many wrong labels there are, from the flags that experts have judged. No database here.
+"""How many wrong labels there are, from what experts have judged. No database here.
 
 Science notes: Cheng et al. 2020 (MNRAS 493, 4209) found about 2.5% of Galaxy Zoo 1 labels
 wrong where a network contradicted them. Interval: Brown, Cai and DasGupta 2001 (Stat. Sci.
@@ -8,10 +8,16 @@ wrong where a network contradicted them. Interval: Brown, Cai and DasGupta 2001 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scipy.stats import beta
 
 from lenticular.common.errors import InvalidInputError
+from mlcore.votes.contamination import Contamination as Share
+from mlcore.votes.contamination import Stratum, contamination
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 JEFFREYS = 0.5
 
@@ -23,6 +29,44 @@ class Estimate:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """How many of some galaxies have each verdict, or none yet."""
+
+    confirmed: int = 0
+    refuted: int = 0
+    unsure: int = 0
+    open: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.settled + self.unsettled
+
+    @property
+    def settled(self) -> int:
+        """Those of which an expert is sure."""
+        return self.confirmed + self.refuted
+
+    @property
+    def unsettled(self) -> int:
+        """Those open or unsure."""
+        return self.unsure + self.open
+
+    @property
+    def reviewed(self) -> int:
+        """Those with a verdict, sure or not."""
+        return self.total - self.open
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A stratum of which some galaxies were drawn at random: its size, and their verdicts."""
+
+    galaxies: int
+    verdicts: Verdicts
 
 
 @dataclass(frozen=True)
@@ -90,6 +134,46 @@ def estimate_contamination(
         shares = (precision.value, precision.low, precision.high)
         rate = Estimate(*((confirmed + share * unsettled) / judged for share in shares))
     return Contamination(precision, rate)
+
+
+def share_of_wrong_labels(
+    *, flags: Verdicts, earlier: Verdicts, undecided: int, draws: Sequence[Draw]
+) -> Share | None:
+    """Estimate which share of all judged galaxies has wrong votes, with a 95% interval.
+
+    The strata that are added up (`mlcore.votes.contamination`): what was settled in earlier
+    rounds and the flags settled, all reviewed; flags open or unsure with the undecided, none
+    reviewed, so that any share of them may be wrong and the estimate is NaN; and each of
+    `draws`, of which the settled are a random part.
+
+    Parameters
+    ----------
+    flags
+        Of the round, spot checks aside.
+    earlier
+        Galaxies not flagged again since an expert settled them before.
+    undecided
+        Galaxies as suspect as the flagged of which an expert was unsure before.
+    draws
+        The strata that spot checks were drawn from.
+
+    Returns
+    -------
+    mlcore.votes.contamination.Contamination or None
+        None without a judged galaxy, and while a stratum with galaxies that was drawn from
+        has no settled verdict.
+    """
+    known = flags.settled + earlier.settled
+    open_flags = flags.unsettled + undecided
+    strata = [
+        Stratum(known, known, flags.confirmed + earlier.confirmed),
+        Stratum(open_flags, 0, 0),
+        *(Stratum(each.galaxies, each.verdicts.settled, each.verdicts.confirmed) for each in draws),
+    ]
+    is_missing = any(each.galaxies and not each.verdicts.settled for each in draws)
+    if is_missing or not any(stratum.galaxies for stratum in strata):
+        return None
+    return contamination(strata)
 
 
 def jeffreys(successes: int, trials: int, level: float) -> Estimate:

@@ -26,3 +26,17 @@ class GivenBeforeError(ConflictError):
 
     kind = "given-before"
     title = gettext_noop("You have answered for this galaxy before")
+
+
+class AlreadyDrawnError(ConflictError):
+    """The round has its spot checks."""
+
+    kind = "already-drawn"
+    title = gettext_noop("The spot checks of this round are drawn already")
+
+
+class CannotDrawError(ConflictError):
+    """The round is not the current model's, or its list of judged galaxies is gone."""
+
+    kind = "cannot-draw"
+    title = gettext_noop("No spot checks can be drawn from this round")

@@ -1,4 +1,4 @@
-"""Verdicts on flagged galaxies."""
+"""Verdicts on flagged galaxies, and the drawing of spot checks among the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 from lenticular.accounts.models import User
 from lenticular.classifications.models import Classification
-from lenticular.rounds.models import FlagState, MislabelFlag
+from lenticular.rounds.models import FlagState, MislabelFlag, Round
 
 
 class FlagVerdict(models.Model):
@@ -23,3 +23,28 @@ class FlagVerdict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.flag_id}: {self.state}"
+
+
+class SpotChecks(models.Model):
+    """The drawing of spot checks of a round, and the judged galaxies as they were then.
+
+    Every judged galaxy without a flag in the round is counted once: `earlier_wrong` and
+    `earlier_right` had a settled verdict on their question in an earlier round, `undecided`
+    are as suspect as the flagged but an expert was unsure before, and of `next_galaxies` and
+    `rest_galaxies`, the most suspect of the others and those after them, some were drawn.
+    """
+
+    round = models.OneToOneField(Round, on_delete=models.CASCADE, related_name="spot_checks")
+    expert = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    next_galaxies = models.PositiveBigIntegerField()
+    rest_galaxies = models.PositiveBigIntegerField()
+    earlier_wrong = models.PositiveIntegerField()
+    earlier_right = models.PositiveIntegerField()
+    undecided = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "spot checks"
+
+    def __str__(self) -> str:
+        return f"spot checks of {self.round}"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from lenticular.review.contamination import Draw, Estimate, Verdicts
+from lenticular.review.selectors import FLAGS, SPOT_CHECKS
 from lenticular.rounds.models import FlagState, MislabelFlag
 
 if TYPE_CHECKING:
-    from lenticular.review.contamination import Estimate
-    from lenticular.review.selectors import Progress
+    from lenticular.review.selectors import Progress, SpotCheckProgress
     from mlcore.tree import DecisionTree
 
 STATES = {
@@ -21,6 +23,11 @@ STATES = {
     FlagState.MISLABEL: gettext_lazy("votes wrong"),
     FlagState.VOTES_RIGHT: gettext_lazy("votes right"),
     FlagState.UNSURE: gettext_lazy("unsure"),
+}
+KINDS = {
+    "": gettext_lazy("flags and spot checks"),
+    FLAGS: gettext_lazy("flags"),
+    SPOT_CHECKS: gettext_lazy("spot checks"),
 }
 BADGES = {FlagState.MISLABEL: "badge-bad", FlagState.VOTES_RIGHT: "badge-good"}
 
@@ -81,10 +88,19 @@ def _top_answer(flag: MislabelFlag, shares: dict[str, float]) -> str:
 
 def reason(flag: MislabelFlag) -> str:
     """Return in one sentence what was voted and what was expected."""
-    return _(
-        "%(share)s of volunteers said “%(said)s”; galaxies that look like it get “%(likely)s” "
-        "from %(expected)s."
-    ) % {
+    agree = said(flag) == likely(flag)
+    sentence = (
+        _(
+            "%(share)s of volunteers said “%(said)s”; galaxies that look like it get the same "
+            "from %(expected)s."
+        )
+        if agree
+        else _(
+            "%(share)s of volunteers said “%(said)s”; galaxies that look like it get “%(likely)s” "
+            "from %(expected)s."
+        )
+    )
+    return sentence % {
         "share": f"{max(flag.observed.values()):.0%}",
         "said": said(flag),
         "likely": likely(flag),
@@ -135,18 +151,53 @@ def progress_lines(progress: Progress) -> dict[str, Any]:
     """Return the progress with its estimates in words."""
     found = progress.contamination
     rate = found.rate if found else None
+    made = progress.spot_checks
     return {
         "progress": progress,
         "precision": in_percent(found.precision) if found else "",
         "rate": in_percent(rate) if rate else "",
+        "judged": f"{progress.judged or 0:,}",
+        "spot_checks": spot_check_lines(progress.flags, made) if made else None,
     }
+
+
+def spot_check_lines(flags: Verdicts, made: SpotCheckProgress) -> dict[str, Any]:
+    """Return what the page says of spot checks that are drawn, with what it rests on.
+
+    `share` is empty before it can be told; `is_whole` is false while flags are open or
+    unsure, when it is an interval alone.
+    """
+    share = made.share
+    settled = made.following.verdicts.settled + made.rest.verdicts.settled
+    return {
+        "following": _of_draw(made.following) if made.following.galaxies else "",
+        "rest": _of_draw(made.rest) if made.rest.galaxies else "",
+        "earlier": _of_settled(made.earlier) if made.earlier.settled else "",
+        "share": in_percent(Estimate(share.estimate, share.lower, share.upper)) if share else "",
+        "is_whole": share is not None and not isnan(share.estimate),
+        "judged": f"{made.judged:,}",
+        "flags": f"{flags.settled:,}",
+        "all_flags": f"{flags.total:,}",
+        "checks": f"{settled:,}",
+        "all_checks": f"{made.drawn:,}",
+    }
+
+
+def _of_draw(draw: Draw) -> str:
+    return _("%(found)s judged, of %(galaxies)s galaxies") % {
+        "found": _of_settled(draw.verdicts),
+        "galaxies": f"{draw.galaxies:,}",
+    }
+
+
+def _of_settled(verdicts: Verdicts) -> str:
+    numbers = {"wrong": verdicts.confirmed, "settled": verdicts.settled}
+    return _("%(wrong)s of %(settled)s") % numbers
 
 
 def in_percent(estimate: Estimate) -> str:
-    """Return an estimate with its 90% interval."""
-    ends = {
-        "value": f"{estimate.value:.1%}",
-        "low": f"{estimate.low:.1%}",
-        "high": f"{estimate.high:.1%}",
-    }
-    return _("%(value)s (%(low)s to %(high)s)") % ends
+    """Return an estimate with its interval; the interval alone where the estimate is NaN."""
+    ends = {"low": f"{estimate.low:.1%}", "high": f"{estimate.high:.1%}"}
+    if isnan(estimate.value):
+        return _("%(low)s to %(high)s") % ends
+    return _("%(value)s (%(low)s to %(high)s)") % {"value": f"{estimate.value:.1%}", **ends}

@@ -1,47 +1,110 @@
-"""Reads of flags and verdicts: those of each workflow's current model."""
+"""Reads of flags, spot checks and verdicts: those of each workflow's current model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q, QuerySet
 
 from lenticular.common.errors import NotFoundError
-from lenticular.review.contamination import Contamination, estimate_contamination
-from lenticular.rounds.models import FlagState, MislabelFlag, Round
+from lenticular.review.contamination import (
+    Contamination,
+    Draw,
+    Verdicts,
+    estimate_contamination,
+    share_of_wrong_labels,
+)
+from lenticular.review.models import SpotChecks
+from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
+from lenticular.rounds.publishing import MISLABELS
 from lenticular.rounds.workspace import stage_folder
+
+if TYPE_CHECKING:
+    from mlcore.votes.contamination import Contamination as Share
+
+FLAGS, SPOT_CHECKS = "flags", "spot-checks"
+KINDS = {
+    "": Q(),
+    FLAGS: Q(stratum=FlagStratum.FLAGGED),
+    SPOT_CHECKS: ~Q(stratum=FlagStratum.FLAGGED),
+}
+_COUNTED = {
+    FlagState.MISLABEL: "confirmed",
+    FlagState.VOTES_RIGHT: "refuted",
+    FlagState.UNSURE: "unsure",
+    FlagState.OPEN: "open",
+}
+
+
+@dataclass(frozen=True)
+class SpotCheckProgress:
+    """How far the review of a round's spot checks is, and what all verdicts say together.
+
+    Attributes
+    ----------
+    made
+        The drawing.
+    following, rest
+        The strata: the most suspect after the flagged, and all others.
+    earlier
+        Galaxies that were settled in earlier rounds.
+    judged
+        All galaxies that the round judged.
+    share
+        Of these, the share whose votes are wrong; None before each stratum has a verdict.
+    """
+
+    made: SpotChecks
+    following: Draw
+    rest: Draw
+    earlier: Verdicts
+    judged: int
+    share: Share | None
+
+    @property
+    def drawn(self) -> int:
+        """Spot checks."""
+        return self.following.verdicts.total + self.rest.verdicts.total
+
+    @property
+    def reviewed(self) -> int:
+        """Spot checks with a verdict."""
+        return self.following.verdicts.reviewed + self.rest.verdicts.reviewed
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the review of one round's flags is, and what it says so far."""
+    """How far the review of one round is, and what it says so far.
+
+    `judged` is of how many galaxies the round judged the votes, None where that is not
+    known; `spot_checks` is None before they are drawn; `can_draw` tells whether they can be,
+    which takes the list of the judged galaxies.
+    """
 
     round: Round
-    flags: int
-    open: int
-    confirmed: int
-    refuted: int
-    unsure: int
+    flags: Verdicts
     judged: int | None
     contamination: Contamination | None
-
-    @property
-    def reviewed(self) -> int:
-        """Flags with a verdict."""
-        return self.flags - self.open
+    spot_checks: SpotCheckProgress | None
+    can_draw: bool
 
 
-def flags_to_review(*, state: str = "", workflow: str = "") -> QuerySet[MislabelFlag]:
-    """Return the flags of the current models' rounds, workflow by workflow, by rank.
+def flags_to_review(
+    *, state: str = "", kind: str = "", workflow: str = ""
+) -> QuerySet[MislabelFlag]:
+    """Return what is to review of the current models' rounds, workflow by workflow, by rank.
 
     Parameters
     ----------
     state
-        Only flags in this state; empty for all.
+        Only galaxies in this state; empty for all.
+    kind
+        Only ``flags``, or only ``spot-checks``; empty for both.
     workflow
-        Only flags of the workflow with this slug; empty for all.
+        Only galaxies of the workflow with this slug; empty for all.
     """
-    found = MislabelFlag.objects.filter(round__model__is_current=True)
+    found = MislabelFlag.objects.filter(KINDS[kind], round__model__is_current=True)
     if state:
         found = found.filter(state=state)
     if workflow:
@@ -63,10 +126,10 @@ def get_flag(*, flag_id: int) -> MislabelFlag:
 
 
 def neighbours(
-    flag: MislabelFlag, *, state: str = ""
+    flag: MislabelFlag, *, state: str = "", kind: str = ""
 ) -> tuple[MislabelFlag | None, MislabelFlag | None]:
-    """Return the flags of the round before and after this one by rank, in that state."""
-    flags = MislabelFlag.objects.filter(round=flag.round_id)
+    """Return what is before and after this one in the round, by rank, of that state and kind."""
+    flags = MislabelFlag.objects.filter(KINDS[kind], round=flag.round_id)
     if state:
         flags = flags.filter(state=state)
     before = flags.filter(rank__lt=flag.rank).order_by("-rank").first()
@@ -74,46 +137,78 @@ def neighbours(
 
 
 def next_open(flag: MislabelFlag) -> MislabelFlag | None:
-    """Return the open flag to judge after this one: the next by rank, else the first."""
+    """Return what to judge after this one: the next of its kind by rank, else the first.
+
+    Where none of its kind is open, the first of the other.
+    """
     still_open = MislabelFlag.objects.filter(round=flag.round_id, state=FlagState.OPEN)
     still_open = still_open.order_by("rank")
-    return still_open.filter(rank__gt=flag.rank).first() or still_open.first()
+    alike = still_open.filter(KINDS[SPOT_CHECKS if flag.is_spot_check else FLAGS])
+    return alike.filter(rank__gt=flag.rank).first() or alike.first() or still_open.first()
 
 
 def progress_of_rounds() -> list[Progress]:
-    """Return the progress of every current model's round that has flags, by workflow."""
-    rounds = Round.objects.filter(model__is_current=True).select_related("workflow")
-    counted = rounds.annotate(
-        n_flags=Count("flags"),
-        **{
-            f"n_{state.name.lower()}": Count("flags", filter=Q(flags__state=state))
-            for state in FlagState
-        },
+    """Return the progress of every current model's round that judged a galaxy, by workflow."""
+    rounds = list(
+        Round.objects.filter(model__is_current=True)
+        .select_related("workflow")
+        .order_by("workflow__slug")
     )
-    return [_progress(round_) for round_ in counted.order_by("workflow__slug") if round_.n_flags]
+    verdicts = _verdicts(rounds)
+    drawings = {made.round_id: made for made in SpotChecks.objects.filter(round__in=rounds)}
+    found = [
+        _progress(round_, verdicts.get(round_.pk, {}), drawings.get(round_.pk)) for round_ in rounds
+    ]
+    return [each for each in found if each.judged or each.flags.total]
 
 
-def _progress(round_: Round) -> Progress:
-    counts = {
-        name: int(getattr(round_, f"n_{name}"))
-        for name in ("flags", "open", "mislabel", "votes_right", "unsure")
-    }
+def _verdicts(rounds: list[Round]) -> dict[int, dict[str, Verdicts]]:
+    """Return the verdicts by round and stratum."""
+    rows = MislabelFlag.objects.filter(round__in=rounds).order_by()
+    counts: dict[tuple[int, str], dict[str, int]] = {}
+    for round_id, stratum, state, n in rows.values_list("round", "stratum", "state").annotate(
+        n=Count("pk")
+    ):
+        counts.setdefault((round_id, stratum), {})[_COUNTED[FlagState(state)]] = n
+    found: dict[int, dict[str, Verdicts]] = {}
+    for (round_id, stratum), numbers in counts.items():
+        found.setdefault(round_id, {})[stratum] = Verdicts(**numbers)
+    return found
+
+
+def _progress(round_: Round, verdicts: dict[str, Verdicts], made: SpotChecks | None) -> Progress:
+    flags = verdicts.get(FlagStratum.FLAGGED, Verdicts())
     judged = judged_galaxies(round_)
-    contamination = estimate_contamination(
-        confirmed=counts["mislabel"],
-        refuted=counts["votes_right"],
-        unsettled=counts["open"] + counts["unsure"],
-        judged=judged,
-    )
     return Progress(
         round=round_,
-        flags=counts["flags"],
-        open=counts["open"],
-        confirmed=counts["mislabel"],
-        refuted=counts["votes_right"],
-        unsure=counts["unsure"],
+        flags=flags,
         judged=judged,
-        contamination=contamination,
+        contamination=estimate_contamination(
+            confirmed=flags.confirmed,
+            refuted=flags.refuted,
+            unsettled=flags.unsettled,
+            judged=judged,
+        ),
+        spot_checks=_spot_checks(made, flags, verdicts) if made else None,
+        can_draw=made is None and (stage_folder(round_, "flag").path / MISLABELS).is_file(),
+    )
+
+
+def _spot_checks(
+    made: SpotChecks, flags: Verdicts, verdicts: dict[str, Verdicts]
+) -> SpotCheckProgress:
+    following = Draw(made.next_galaxies, verdicts.get(FlagStratum.NEXT, Verdicts()))
+    rest = Draw(made.rest_galaxies, verdicts.get(FlagStratum.REST, Verdicts()))
+    earlier = Verdicts(made.earlier_wrong, made.earlier_right)
+    return SpotCheckProgress(
+        made=made,
+        following=following,
+        rest=rest,
+        earlier=earlier,
+        judged=flags.total + earlier.total + made.undecided + following.galaxies + rest.galaxies,
+        share=share_of_wrong_labels(
+            flags=flags, earlier=earlier, undecided=made.undecided, draws=[following, rest]
+        ),
     )
 
 

@@ -12,13 +12,16 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lenticular.common.errors import LenticularError, NotFoundError
-from lenticular.review import presentation, selectors, services
+from lenticular.review import drawing, presentation, selectors, services
 from lenticular.review.evidence import evidence_of, picture_path
 from lenticular.rounds.models import FlagState, MislabelFlag
+from lenticular.rounds.selectors import get_round
 from lenticular.subjects.selectors import image_urls
 from lenticular.workflows.models import Workflow
 
@@ -45,10 +48,31 @@ def experts_only(view: View) -> View:
 @experts_only
 @require_safe
 def light_table(request: HttpRequest) -> HttpResponse:
-    """Show the flagged galaxies as pictures, the most doubtful votes first."""
-    state = _state(request.GET)
+    """Show the flagged galaxies as pictures, the most doubtful first, then the spot checks."""
+    return _table(request)
+
+
+@experts_only
+@require_POST
+def draw_spot_checks(request: HttpRequest, round_id: int) -> HttpResponse:
+    """Draw the spot checks of a round, and show them."""
+    try:
+        round_ = get_round(round_id=round_id)
+    except NotFoundError as error:
+        raise Http404(error.message) from error
+    try:
+        drawing.draw_spot_checks(round=round_, expert=cast("User", request.user))
+    except LenticularError as error:
+        return _table(request, error)
+    messages.success(request, _("The spot checks are drawn. Judge them in their order."))
+    query = urlencode({"kind": selectors.SPOT_CHECKS, "workflow": round_.workflow.slug})
+    return redirect(f"{reverse('review')}?{query}")
+
+
+def _table(request: HttpRequest, problem: LenticularError | None = None) -> HttpResponse:
+    state, kind = _state(request.GET), _kind(request.GET)
     workflow = request.GET.get("workflow", "")
-    flags = selectors.flags_to_review(state=state, workflow=workflow)
+    flags = selectors.flags_to_review(state=state, kind=kind, workflow=workflow)
     page = Paginator(flags, PER_PAGE).get_page(request.GET.get("page"))
     found = selectors.progress_of_rounds()
     context = {
@@ -56,11 +80,17 @@ def light_table(request: HttpRequest) -> HttpResponse:
         "cards": [_card(flag) for flag in page],
         "state": state,
         "states": presentation.STATES.items(),
+        "kind": kind,
+        "kinds": presentation.KINDS.items(),
+        "has_spot_checks": any(each.spot_checks for each in found),
+        "drawn": drawing.DRAWN,
+        "problem": problem,
         "workflow": workflow,
         "progress": [presentation.progress_lines(each) for each in found],
         "gold_workflow": Workflow.objects.filter(current_version__isnull=False).last(),
     }
-    return render(request, "review/light_table.html", context)
+    status = problem.status if problem else 200
+    return render(request, "review/light_table.html", context, status=status)
 
 
 @experts_only
@@ -85,11 +115,24 @@ def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
         )
     except LenticularError as error:
         return _show(request, selectors.get_flag(flag_id=flag_id), error)
+    return _go_on(request, flag)
+
+
+def _go_on(request: HttpRequest, flag: MislabelFlag) -> HttpResponse:
+    """Lead to what is judged next, shown among the same kind."""
     following = selectors.next_open(flag)
     if following is None:
-        messages.success(request, _("Every flag of this round has a verdict. Thank you."))
+        messages.success(request, _thanks(flag))
         return redirect("review")
-    return redirect("review-flag", following.pk)
+    kind = _kind(request.GET)
+    query = f"?{urlencode({'kind': kind})}" if kind else ""
+    return redirect(f"{reverse('review-flag', args=[following.pk])}{query}")
+
+
+def _thanks(flag: MislabelFlag) -> str:
+    if flag.is_spot_check:
+        return _("Every flag and spot check of this round has a verdict. Thank you.")
+    return _("Every flag of this round has a verdict. Thank you.")
 
 
 @experts_only
@@ -109,8 +152,8 @@ def flag_picture(_request: HttpRequest, flag_id: int) -> HttpResponse:
 def _show(
     request: HttpRequest, flag: MislabelFlag, problem: LenticularError | None = None
 ) -> HttpResponse:
-    state = _state(request.GET)
-    before, after = selectors.neighbours(flag, state=state)
+    state, kind = _state(request.GET), _kind(request.GET)
+    before, after = selectors.neighbours(flag, state=state, kind=kind)
     context = {
         "flag": flag,
         "images": image_urls(flag.subject),
@@ -123,6 +166,7 @@ def _show(
         "p_value": presentation.chance(flag.p_value),
         "q_value": presentation.chance(flag.q_value),
         "state": state,
+        "kind": kind,
         "state_name": presentation.STATES[FlagState(flag.state)],
         "badge": presentation.BADGES.get(FlagState(flag.state), ""),
         "before": before,
@@ -155,6 +199,12 @@ def _state(query: QueryDict) -> str:
     """Return the state to show: open ones unless asked otherwise; an unknown one shows open."""
     asked = query.get("state", FlagState.OPEN)
     return str(asked if asked in presentation.STATES else FlagState.OPEN)
+
+
+def _kind(query: QueryDict) -> str:
+    """Return the kind to show: both unless one of them is asked for."""
+    asked = query.get("kind", "")
+    return str(asked if asked in presentation.KINDS else "")
 
 
 def sent_answers(sent: QueryDict) -> list[tuple[str, str]]:

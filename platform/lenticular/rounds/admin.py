@@ -59,8 +59,17 @@ class RollBackAdmin(ReadOnlyAdmin[RollBack]):
 
 @admin.register(MislabelFlag)
 class MislabelFlagAdmin(ReadOnlyAdmin[MislabelFlag]):
-    """Flagged galaxies."""
+    """Flagged galaxies, and spot checks among the others."""
 
-    list_display = ("round", "rank", "subject", "question", "p_value", "q_value", "state")
-    list_filter = ("state",)
+    list_display = (
+        "round",
+        "rank",
+        "stratum",
+        "subject",
+        "question",
+        "p_value",
+        "q_value",
+        "state",
+    )
+    list_filter = ("stratum", "state")
     list_select_related = ("round__workflow", "subject")

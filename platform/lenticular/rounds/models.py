@@ -192,18 +192,28 @@ class FlagState(models.TextChoices):
     UNSURE = "unsure"
 
 
+class FlagStratum(models.TextChoices):
+    """Which part of the judged galaxies a row stands for; all but the first are spot checks."""
+
+    FLAGGED = "flagged"
+    NEXT = "next"
+    REST = "rest"
+
+
 class MislabelFlag(models.Model):
-    """A galaxy whose votes surprise the models that never saw them.
+    """A galaxy for experts to look at: its votes surprise models that never saw them.
 
     `p_value` is the tail mass of the votes under the predictive, `q_value` the
     false discovery rate at which it is flagged, `observed` and `expected` vote fractions
-    by answer.
+    by answer. A spot check, of another `stratum` than the flagged, surprised none: it was
+    drawn at random, to count wrong labels.
     """
 
     round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="flags")
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="+")
     question = models.CharField(max_length=64)
     rank = models.PositiveIntegerField()
+    stratum = models.CharField(max_length=8, choices=FlagStratum, default=FlagStratum.FLAGGED)
     p_value = models.FloatField()
     q_value = models.FloatField()
     observed = models.JSONField()
@@ -219,3 +229,8 @@ class MislabelFlag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject_id}: {self.reason}"
+
+    @property
+    def is_spot_check(self) -> bool:
+        """Whether it was drawn at random, not flagged."""
+        return self.stratum != FlagStratum.FLAGGED

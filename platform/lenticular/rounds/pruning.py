@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.db import transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from lenticular.common.errors import InvalidInputError
@@ -94,14 +94,17 @@ def _reasons(rounds: list[Round], keep: int) -> dict[int, str]:
 def _named_elsewhere(ids: Collection[int]) -> set[int]:
     """Return those of the rounds that records of other rooms, such as releases, name.
 
-    Those rooms are above this one, so they are asked through their foreign keys alone.
+    Those rooms are above this one, so they are asked through their foreign keys alone. A
+    record that would go with its round, as spot checks would, keeps none of its files.
     """
     rooms = [model for model in apps.get_models() if model._meta.app_label != "rounds"]  # noqa: SLF001
     keys = [
         (model, field.name)
         for model in rooms
         for field in model._meta.concrete_fields  # noqa: SLF001
-        if field.related_model is Round
+        if isinstance(field, models.ForeignKey)
+        and field.related_model is Round
+        and field.remote_field.on_delete is not models.CASCADE
     ]
     named: set[int] = set()
     for model, name in keys:

@@ -18,6 +18,7 @@ from lenticular.rounds.errors import LostClaimError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import (
     FlagState,
+    FlagStratum,
     MislabelFlag,
     Round,
     RoundState,
@@ -32,9 +33,12 @@ from mlcore.errors import ArtefactError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import pyarrow as pa
+
     from mlcore.stages import StageRecord
 
 CHUNK = 500
+MISLABELS = "mislabels.parquet"
 
 
 def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
@@ -141,21 +145,29 @@ def _queue_rows(round_: Round) -> Iterator[QueueRow]:
 def _flags(round_: Round) -> Iterator[MislabelFlag]:
     """Yield the round's flags, without what an expert has judged in an earlier round."""
     rank = 0
-    for chunk in _rows(round_, "flag", "mislabels.parquet"):
+    for chunk in _rows(round_, "flag", MISLABELS):
         subjects = _subjects_by_id([row["id_str"] for row in chunk])
         judged = _judged(round_, subjects.values())
         for row in chunk:
             subject_id = subjects.get(row["id_str"])
             if row["flagged"] and subject_id and (subject_id, row["question"]) not in judged:
                 rank += 1
-                yield _flag(round_, subject_id, rank, row)
+                yield flag_of(round_, subject_id, rank, row)
 
 
-def _flag(round_: Round, subject_id: int, rank: int, row: dict[str, Any]) -> MislabelFlag:
+def flag_of(
+    round_: Round,
+    subject_id: int,
+    rank: int,
+    row: dict[str, Any],
+    stratum: FlagStratum = FlagStratum.FLAGGED,
+) -> MislabelFlag:
+    """Return, unsaved, what a row of ``mislabels.parquet`` asks experts to look at."""
     return MislabelFlag(
         round=round_,
         subject_id=subject_id,
         rank=rank,
+        stratum=stratum,
         question=row["question"],
         p_value=row["p_value"],
         q_value=row["q_value"],
@@ -173,9 +185,16 @@ def _judged(round_: Round, subject_ids: Iterable[int]) -> set[tuple[int, str]]:
 
 
 def _rows(round_: Round, stage: str, name: str) -> Iterator[list[dict[str, Any]]]:
+    for batch in stage_batches(round_, stage, name):
+        yield batch.to_pylist()
+
+
+def stage_batches(
+    round_: Round, stage: str, name: str, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield a stage's Parquet file in order, `CHUNK` rows at a time; None is all columns."""
     with pq.ParquetFile(stage_folder(round_, stage).path / name) as table:
-        for batch in table.iter_batches(batch_size=CHUNK):
-            yield batch.to_pylist()
+        yield from table.iter_batches(batch_size=CHUNK, columns=columns)
 
 
 def _subjects_by_id(ids: list[str]) -> dict[str, int]:

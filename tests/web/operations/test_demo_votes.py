@@ -1,8 +1,16 @@
 """The demonstration's expert chooses clear galaxies of every kind to practise on."""
 
 import numpy as np
+import pytest
 
-from lenticular.operations.demo_votes import Crowd, clear_galaxies, likeliest_path
+from lenticular.operations.demo_report import _mislabels
+from lenticular.operations.demo_votes import (
+    Crowd,
+    clear_galaxies,
+    likeliest_path,
+    review_flags,
+)
+from lenticular.rounds.models import FlagStratum, MislabelFlag, Round
 from tests.universe import small_tree
 
 TREE = small_tree()
@@ -41,3 +49,25 @@ def test_only_named_galaxies_that_people_see_rightly():
 def test_the_likeliest_path_is_whole():
     path = likeliest_path(TRUE["long"], TREE)
     assert TREE.validate(path) == path == (("shape", "smooth"), ("roundness", "elongated"))
+
+
+@pytest.mark.django_db
+def test_the_expert_judges_flags_and_leaves_spot_checks_which_count_as_none(universe):
+    round_ = Round.objects.create(
+        workflow=universe.workflow, version=universe.version, number=1, seed=1, code_version="test"
+    )
+    flag, spot_check = (
+        MislabelFlag.objects.create(
+            round=round_, subject=subject, question="shape", rank=rank, p_value=0.5, q_value=0.5,
+            observed={}, expected={}, reason="", stratum=stratum,
+        )
+        for rank, (subject, stratum) in enumerate(
+            zip(universe.subjects[:2], (FlagStratum.FLAGGED, FlagStratum.REST), strict=True)
+        )
+    )  # fmt: skip
+    crowd = Crowd({}, {})
+    judged = list(review_flags(round_=round_, expert=universe.expert, crowd=crowd))
+    assert judged == [flag]
+    spot_check.refresh_from_db()
+    assert spot_check.state == "open"
+    assert "1 flagged" in _mislabels([round_], crowd)[0]

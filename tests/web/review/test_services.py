@@ -1,5 +1,6 @@
 """Verdicts: once, by experts, with whole paths."""
 
+import numpy as np
 import pytest
 
 from lenticular.accounts.services import create_user, volunteer_of
@@ -7,8 +8,10 @@ from lenticular.classifications.models import Classification, Kind
 from lenticular.common.errors import ConflictError, ForbiddenError
 from lenticular.consensus.services import rebuild_consensus
 from lenticular.review import selectors
+from lenticular.review.contamination import Verdicts
+from lenticular.review.drawing import draw_spot_checks
 from lenticular.review.errors import AlreadyReviewedError, BadVerdictError
-from lenticular.review.models import FlagVerdict
+from lenticular.review.models import FlagVerdict, SpotChecks
 from lenticular.review.services import record_verdict
 from lenticular.rounds.models import FlagState
 from tests.universe import FEATURED, PASSWORD, SMOOTH_LONG, SMOOTH_ROUND
@@ -144,10 +147,95 @@ class TestSelectors:
         record_verdict(flag=flags[1], expert=universe.expert, state="votes-right")
         record_verdict(flag=flags[2], expert=universe.expert, state="unsure")
         (found,) = selectors.progress_of_rounds()
-        counts = (found.flags, found.reviewed, found.confirmed, found.refuted, found.unsure)
-        assert counts == (4, 3, 1, 1, 1)
+        assert found.flags == Verdicts(confirmed=1, refuted=1, unsure=1, open=1)
+        assert (found.flags.total, found.flags.reviewed) == (4, 3)
         assert found.judged == 100
         assert found.contamination.rate.value == pytest.approx((1 + 0.5 * 2) / 100)
 
     def test_nothing_is_estimated_before_a_verdict(self, flags):
         assert selectors.progress_of_rounds()[0].contamination is None
+
+
+@pytest.fixture
+def drawn(universe, judged_round):
+    """Return a round of 20 galaxies, two of them flagged, with its spot checks."""
+    round_, _ = judged_round(20, flagged=2)
+    draw_spot_checks(round=round_, expert=universe.expert)
+    return round_
+
+
+class TestSpotChecks:
+    def test_flags_and_spot_checks_are_told_apart(self, drawn):
+        kinds = {
+            kind: list(selectors.flags_to_review(kind=kind).values_list("rank", flat=True))
+            for kind in ("", "flags", "spot-checks")
+        }
+        assert kinds == {
+            "": list(range(1, 21)), "flags": [1, 2], "spot-checks": list(range(3, 21)),
+        }  # fmt: skip
+
+    def test_neighbours_are_of_the_kind(self, drawn):
+        rows = list(drawn.flags.order_by("rank"))
+        assert selectors.neighbours(rows[1], kind="flags") == (rows[0], None)
+        assert selectors.neighbours(rows[2], kind="spot-checks") == (None, rows[3])
+        assert selectors.neighbours(rows[2]) == (rows[1], rows[3])
+
+    def test_the_next_is_of_the_kind_while_one_is_open(self, universe, drawn):
+        rows = list(drawn.flags.order_by("rank"))
+        assert selectors.next_open(rows[1]) == rows[0]
+        record_verdict(flag=rows[0], expert=universe.expert, state="unsure")
+        record_verdict(flag=rows[1], expert=universe.expert, state="unsure")
+        assert selectors.next_open(rows[1]) == rows[2]
+        assert selectors.next_open(rows[-1]) == rows[2]
+
+    def test_progress_counts_them_apart(self, universe, drawn):
+        for row in drawn.flags.all():
+            record_verdict(flag=row, expert=universe.expert, state="votes-right")
+        (found,) = selectors.progress_of_rounds()
+        assert found.flags == Verdicts(refuted=2)
+        assert (found.spot_checks.drawn, found.spot_checks.reviewed) == (18, 18)
+        assert found.spot_checks.following.verdicts == Verdicts(refuted=3)
+        assert found.spot_checks.rest.verdicts == Verdicts(refuted=15)
+        assert found.spot_checks.judged == 20
+        assert found.spot_checks.share.upper == 0.0
+        assert not found.can_draw
+
+    def test_a_round_without_flags_can_be_drawn_from(self, judged_round):
+        round_, _ = judged_round(5)
+        (found,) = selectors.progress_of_rounds()
+        assert (found.round, found.flags.total, found.can_draw) == (round_, 0, True)
+        assert found.spot_checks is None
+
+    def test_without_the_list_it_cannot_be_drawn_from(self, flags):
+        assert not selectors.progress_of_rounds()[0].can_draw
+
+    def test_earlier_verdicts_and_the_undecided_are_among_the_judged(self, drawn):
+        SpotChecks.objects.update(earlier_wrong=3, earlier_right=4, undecided=2)
+        (found,) = selectors.progress_of_rounds()
+        assert found.spot_checks.judged == 29
+        assert found.spot_checks.earlier == Verdicts(3, 4)
+
+    def test_the_true_share_is_covered_as_verdicts_come_in(self, universe, judged_round):
+        """Half of the flags are wrong, one in ten of the next, and one in forty of the rest."""
+        round_, subjects = judged_round(600, flagged=20)
+        wrong = {
+            subject.pk
+            for rank, subject in enumerate(subjects)
+            if rank % (2 if rank < 20 else 10 if rank < 110 else 40) == 0
+        }
+        truth = len(wrong) / 600
+        made = draw_spot_checks(round=round_, expert=universe.expert, rng=np.random.default_rng(4))
+        assert (made.next_galaxies, made.rest_galaxies) == (90, 490)
+        for count, row in enumerate(round_.flags.order_by("rank"), start=1):
+            _judge_truly(universe, row, wrong)
+            if count in (60, 90, 120):
+                share = selectors.progress_of_rounds()[0].spot_checks.share
+                assert share.lower <= truth <= share.upper
+        assert share.estimate == pytest.approx(truth, abs=0.03)
+
+
+def _judge_truly(universe, row, wrong):
+    if row.subject_id in wrong:
+        record_verdict(flag=row, expert=universe.expert, state="mislabel", annotations=FEATURED)
+    else:
+        record_verdict(flag=row, expert=universe.expert, state="votes-right")

@@ -5,6 +5,8 @@ from django.urls import reverse
 
 from lenticular.accounts.models import Role
 from lenticular.classifications.models import Classification, Kind
+from lenticular.review.drawing import draw_spot_checks
+from lenticular.review.models import SpotChecks
 from lenticular.review.services import record_verdict
 from lenticular.rounds.models import FlagState, MislabelFlag
 
@@ -72,7 +74,7 @@ class TestLightTable:
         assert "of 100 judged" in shown
 
     def test_does_not_query_for_each_flag(self, expert, django_assert_max_num_queries):
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(13):
             expert.get(reverse("review"))
 
 
@@ -160,3 +162,156 @@ class TestVerdict:
         assert message in shown
         assert "keep me" in shown
         assert not Classification.objects.filter(kind=Kind.EXPERT).exists()
+
+
+def table(client, **query):
+    return client.get(reverse("review"), query)
+
+
+def draw_address(round_):
+    return reverse("review-draw", args=[round_.pk])
+
+
+class TestDrawing:
+    def test_anonymous_people_are_sent_to_sign_in(self, client, universe, judged_round):
+        round_, _ = judged_round(5)
+        answer = client.post(draw_address(round_))
+        assert answer.status_code == 302
+        assert answer["Location"].startswith(reverse("sign-in"))
+        assert not SpotChecks.objects.exists()
+
+    @pytest.mark.parametrize("role", [Role.VOLUNTEER, Role.ASTRONOMER])
+    def test_others_are_refused(self, client_of, judged_round, role):
+        round_, _ = judged_round(5)
+        assert client_of(role).post(draw_address(round_)).status_code == 403
+        assert not SpotChecks.objects.exists()
+
+    def test_it_is_no_link(self, expert, judged_round):
+        round_, _ = judged_round(5)
+        assert expert.get(draw_address(round_)).status_code == 405
+
+    def test_of_no_round_there_is_none(self, expert):
+        assert expert.post(reverse("review-draw", args=[0])).status_code == 404
+
+    def test_shows_what_was_drawn(self, expert, universe, judged_round):
+        round_, _ = judged_round(30, flagged=2)
+        answer = expert.post(draw_address(round_), follow=True)
+        assert answer.status_code == 200
+        assert [card["flag"].is_spot_check for card in answer.context["cards"]] == [True] * 28
+        shown = answer.content.decode()
+        assert "The spot checks are drawn" in shown
+        assert "0 of 28 reviewed" in shown
+        assert SpotChecks.objects.get().expert == universe.expert
+
+    def test_a_second_time_is_a_conflict_that_is_told(self, expert, judged_round):
+        round_, _ = judged_round(5)
+        expert.post(draw_address(round_))
+        answer = expert.post(draw_address(round_))
+        assert answer.status_code == 409
+        shown = answer.content.decode()
+        assert "The spot checks of this round are drawn already" in shown
+        assert round_.flags.count() == 5
+
+
+class TestStatesOfSpotChecks:
+    def test_not_drawn(self, expert, judged_round):
+        round_, _ = judged_round(5, flagged=1)
+        shown = table(expert).content.decode()
+        assert draw_address(round_) in shown
+        assert "cannot be undone" in shown
+        assert "kind=spot-checks" not in shown
+
+    def test_not_drawn_since_the_list_is_gone(self, expert):
+        shown = table(expert).content.decode()
+        assert "None can be drawn" in shown
+        assert "cannot be undone" not in shown
+
+    def test_drawn(self, expert, universe, judged_round):
+        round_, _ = judged_round(5, flagged=1)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        shown = table(expert).content.decode()
+        assert draw_address(round_) not in shown
+        assert "is told once a spot check of each kind" in shown
+        assert "Wrong labels among" not in shown
+        assert "0 of 0 judged, of 1 galaxies" in shown
+
+    def test_half_reviewed(self, expert, universe, judged_round):
+        round_, _ = judged_round(300, flagged=3)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        for row in round_.flags.filter(rank__gt=3)[:50]:
+            record_verdict(flag=row, expert=universe.expert, state="votes-right")
+        shown = table(expert).content.decode()
+        assert "Wrong labels among all 300 judged galaxies" in shown
+        assert "from 0 of 3 flags and 50 of 95 spot checks" in shown
+        assert "with no single figure while a flag is open or unsure" in shown
+
+    def test_done(self, expert, universe, judged_round):
+        round_, _ = judged_round(10, flagged=2)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        rows = list(round_.flags.order_by("rank"))
+        record_verdict(
+            flag=rows[0],
+            expert=universe.expert,
+            state="mislabel",
+            annotations=[("shape", "featured")],
+        )
+        for row in rows[1:]:
+            answer = post(expert, row, state="votes-right")
+        assert answer["Location"] == reverse("review")
+        shown = table(expert).content.decode()
+        assert "Every flag and spot check of this round has a verdict" in shown
+        assert (
+            "<strong>10.0% (10.0% to 10.0%)</strong>, from 2 of 2 flags and 8 of 8 spot checks"
+            in shown
+        )
+
+    def test_none_to_draw(self, expert, universe, judged_round):
+        round_, _ = judged_round(3, flagged=3)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        shown = table(expert).content.decode()
+        assert "There was none to draw" in shown
+
+    @pytest.mark.parametrize(
+        ("kind", "n"), [("", 5), ("flags", 2), ("spot-checks", 3), ("nonsense", 5)]
+    )
+    def test_filters_by_kind(self, expert, universe, judged_round, kind, n):
+        round_, _ = judged_round(5, flagged=2)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        answer = table(expert, kind=kind)
+        assert len(answer.context["cards"]) == n
+
+    def test_a_verdict_leads_on_within_the_filter(self, expert, universe, judged_round):
+        round_, _ = judged_round(5, flagged=2)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        first, second = round_.flags.filter(rank__gt=2)[:2]
+        answer = expert.post(f"{address(first)}?kind=spot-checks", {"state": "votes-right"})
+        assert answer["Location"] == f"{address(second)}?kind=spot-checks"
+
+    def test_an_empty_filter_says_so(self, expert, universe, judged_round):
+        round_, _ = judged_round(5, flagged=2)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        shown = table(expert, kind="spot-checks", state="unsure").content.decode()
+        assert "No spot check is in this state" in shown
+
+    def test_the_page_of_one_says_what_it_is(self, expert, universe, judged_round):
+        round_, subjects = judged_round(2)
+        draw_spot_checks(round=round_, expert=universe.expert)
+        pages = {
+            subjects.index(row.subject): expert.get(address(row)).content.decode()
+            for row in round_.flags.all()
+        }
+        for page in pages.values():
+            assert "Drawn at random, to count wrong labels" in page
+            assert "q = " not in page
+        assert "galaxies that look like it get “Featured” from 85%" in pages[0]
+        assert "galaxies that look like it get the same from 75%" in pages[1]
+
+
+@pytest.mark.parametrize("page", ["rounds_mislabelflag", "review_flagverdict", "review_spotchecks"])
+def test_the_admin_site_tells_them_apart(client_of, universe, judged_round, page):
+    round_, _ = judged_round(3, flagged=1)
+    draw_spot_checks(round=round_, expert=universe.expert)
+    record_verdict(flag=round_.flags.last(), expert=universe.expert, state="unsure")
+    answer = client_of(Role.ADMIN).get(reverse(f"admin:{page}_changelist"))
+    assert answer.status_code == 200
+    assert answer.context["cl"].result_count == (3 if page == "rounds_mislabelflag" else 1)

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from lenticular.common.errors import ForbiddenError, InvalidInputError
 from lenticular.releases.models import Release
+from lenticular.review.models import SpotChecks
 from lenticular.rounds import pruning, services
 from lenticular.rounds.models import Round, TrainedModel
 from lenticular.rounds.workspace import round_folder, shared_folder
@@ -55,6 +56,14 @@ def test_only_what_nothing_needs_may_go(five):
 def test_what_a_release_names_stays(five):
     release(Round.objects.get(number=1))
     assert kept(five, 0)[1] == "a release names it"
+
+
+def test_the_spot_checks_of_a_round_keep_no_files(five):
+    SpotChecks.objects.create(
+        round=Round.objects.get(number=1), next_galaxies=0, rest_galaxies=0,
+        earlier_wrong=0, earlier_right=0, undecided=0,
+    )  # fmt: skip
+    assert kept(five, 0)[1] == ""
 
 
 def test_sizes_are_added_up(five):

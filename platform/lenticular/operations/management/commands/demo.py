@@ -28,7 +28,7 @@ from lenticular.operations.demo_votes import (
 from lenticular.operations.management.commands.up import make_folders, require_free_port
 from lenticular.operations.processes import Stack, start_web, start_worker, stop_on_termination
 from lenticular.releases.services import make_release
-from lenticular.rounds.models import Round
+from lenticular.rounds.models import FlagStratum, Round
 from lenticular.rounds.workspace import local_path
 from lenticular.selection.services import fill_queue
 from lenticular.subjects.models import SubjectSet
@@ -188,7 +188,7 @@ def _round(workflow: Workflow, admin: User, seed: int, stack: Stack, number: int
 
 
 def _review(round_: Round, expert: User, crowd: Crowd) -> None:
-    flags = round_.flags.count()
+    flags = round_.flags.filter(stratum=FlagStratum.FLAGGED).count()
     with _bar("Expert reviews flags", flags, "flag") as bar:
         for _ in review_flags(round_=round_, expert=expert, crowd=crowd):
             bar.update()

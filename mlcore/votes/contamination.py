@@ -19,7 +19,7 @@ from mlcore.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlcore.gp.arrays import Floats
+    from numpy.typing import NDArray
 
 JEFFREYS = 0.5
 _DRAWS = 10_000
@@ -92,7 +92,9 @@ def contamination(
     return Contamination(estimate, float(lower), float(upper))
 
 
-def _shares(stratum: Stratum, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _shares(
+    stratum: Stratum, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw a stratum's share of wrong labels, for the lower and for the upper end.
 
     Where none of the reviewed is wrong the lower end takes none of the others to be, and where

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlcore.errors import InvalidInputError
-from mlcore.gp.contamination import Stratum, contamination
+from mlcore.votes.contamination import Stratum, contamination
 
 STRATA = st.lists(
     st.tuples(st.integers(1, 400), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4
