@@ -257,9 +257,10 @@ def _write_slowly(batch):
     from lenticular.classify.services import record_classifications
 
     universe = load()
-    for entry in batch:
+    for done, entry in enumerate(batch, start=1):
         record_classifications(volunteer=universe.anonymous, batch=[entry])
-        time.sleep(0.02)
+        # After the third it is killed, however late whoever kills it looks.
+        time.sleep(0.02 if done < 3 else 0.5)
 
 
 def _write_and_hang(batch):
