@@ -3,11 +3,12 @@
 All three train ConvNeXt-Atto on 64 pixels, 64 galaxies a step. Zoobot's path is its data
 module (two workers), its default views and its trainer; ours is `mlcore.cnn.train.train`
 from the image cache; the bare step goes over tensors that are in memory, changed by nobody,
-once as it is and once with freed memory kept as ours keeps it. They take turns, so that
-whatever else the machine does falls on all of them, each in a process of its own, so that what
-one changes there speeds up no other. The first steps are not counted: Zoobot's workers have
-batches ready by then that were made before. On a busy machine whoever has more processes gets
-more of it, so the processor time of an image, workers included, is told too.
+once as it is, once with freed memory kept as ours keeps it, and once with the encoder compiled
+too (which needs a C++ compiler). They take turns, so that whatever else the machine does falls on
+all of them, each in a process of its own, so that what one changes there speeds up no other. The
+first steps are not counted: Zoobot's workers have batches ready by then that were made before. On
+a busy machine whoever has more processes gets more of it, so the processor time of an image,
+workers included, is told too.
 """
 
 import multiprocessing
@@ -41,7 +42,7 @@ def table():
     counts = np.random.default_rng(1).multinomial(5, [1 / 6] * 6, size=IMAGES).astype(float)
     with tempfile.TemporaryDirectory() as folder:
         given = (_pictures(Path(folder)), counts, tree, Path(folder))
-        rates = {each: [] for each in (zoobots_path, our_path, bare_step, bare_step_memory_kept)}
+        rates = {each: [] for each in PATHS}
         for _ in range(TURNS):
             for path, found in rates.items():
                 found.append(_alone(path, given))
@@ -195,6 +196,32 @@ def our_path(paths, counts, tree, folder):
 
 def bare_step(_paths, counts, tree, _folder):
     """Forward, loss, backward and AdamW on one batch that is there already."""
+    return _bare(counts, tree, _as_it_is)
+
+
+def bare_step_memory_kept(_paths, counts, tree, _folder):
+    """Do the same while freed memory is kept, as `train` does."""
+    from mlcore.memory import keeping_freed_memory
+
+    with keeping_freed_memory():
+        return _bare(counts, tree, _as_it_is)
+
+
+def bare_step_memory_kept_compiled(_paths, counts, tree, _folder):
+    """Do the same with the encoder compiled; the first steps, which are not counted, compile."""
+    import torch
+
+    from mlcore.memory import keeping_freed_memory
+
+    with keeping_freed_memory():
+        return _bare(counts, tree, torch.compile)
+
+
+def _as_it_is(encoder):
+    return encoder
+
+
+def _bare(counts, tree, prepare):
     import torch
 
     from mlcore.cnn.encoder import make_encoder
@@ -202,6 +229,7 @@ def bare_step(_paths, counts, tree, _folder):
 
     config, times = _settings(), []
     network = TreeNetwork(make_encoder(ENCODER)[0], tree, config)
+    network.encoder = prepare(network.encoder)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
     images = torch.randn(BATCH, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
     votes = torch.from_numpy(counts[:BATCH].astype(np.float32))
@@ -214,9 +242,4 @@ def bare_step(_paths, counts, tree, _folder):
     return _rates(times)
 
 
-def bare_step_memory_kept(*given):
-    """Do the same while freed memory is kept, as `train` does."""
-    from mlcore.memory import keeping_freed_memory
-
-    with keeping_freed_memory():
-        return bare_step(*given)
+PATHS = (zoobots_path, our_path, bare_step, bare_step_memory_kept, bare_step_memory_kept_compiled)
