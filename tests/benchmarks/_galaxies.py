@@ -3,7 +3,7 @@
 import os
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,23 @@ def read_galaxies(directory):
         )
         parts.append(Part(cache, published_answers(galaxies, survey.pool.tree)))
     return Galaxies(*parts, survey.pool.tree)
+
+
+def with_lookalikes(model, cache, rows, votes, *, encoder, seed):
+    """Return a model with look-alikes beside its network, taught by votes (n, A) on rows (n,).
+
+    As in a round, but not recalibrated; `encoder` is what the network began with, or None.
+    """
+    import mlcore.cnn  # noqa: F401 - before torch
+
+    # isort: split
+    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes, untaught
+
+    config = model.config
+    features = untaught(config, model.network.shapes, encoder)
+    basis = LookalikeBasis.learn(features, cache, rows, config, seed=seed)
+    taught = Lookalikes.taught(*basis, votes, model.tree, class_balance=config.class_balance)
+    return replace(model, lookalikes=taught)
 
 
 def score(answers, classes, tree):

@@ -183,7 +183,6 @@ def _embedded(galaxies, folder, encoder):
 
 def _trained(galaxies, folder, encoder, name, seed):
     """Answers of a network trained on the votes, as a round trains it but not recalibrated."""
-    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes, untaught
     from mlcore.cnn.predict import predict
     from mlcore.cnn.train import train
 
@@ -202,9 +201,8 @@ def _trained(galaxies, folder, encoder, name, seed):
         start_from=start_from,
     )
     if config.lookalikes:
-        features = untaught(config, model.network.shapes, start_from)
-        found = LookalikeBasis.learn(features, galaxies.pool.cache, labelled, config, seed=seed)
-        others = Lookalikes.taught(*found, votes, galaxies.tree, class_balance=config.class_balance)
-        model = replace(model, lookalikes=others)
+        model = _galaxies.with_lookalikes(
+            model, galaxies.pool.cache, labelled, votes, encoder=start_from, seed=seed
+        )
     test = galaxies.test.cache
     return predict(model, test, np.arange(len(test))).concentrations.argmax(axis=1)

@@ -10,7 +10,7 @@ images that it learns from. The two networks of a seed begin alike.
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import _galaxies
@@ -96,7 +96,6 @@ class Retraining:
 
     def learnt(self, name, labels, seed):
         """Return a network taught by labels (m,), alone and with look-alikes."""
-        from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes, untaught
         from mlcore.cnn.pretrain import pretrain
         from mlcore.cnn.train import train
 
@@ -114,10 +113,8 @@ class Retraining:
             seed=seed,
             start_from=encoder,
         )
-        features = untaught(config, alone.network.shapes, encoder)
-        basis = LookalikeBasis.learn(features, images, rows, config, seed=seed)
-        others = Lookalikes.taught(*basis, votes, tree, class_balance=config.class_balance)
-        return alone, replace(alone, lookalikes=others)
+        both = _galaxies.with_lookalikes(alone, images, rows, votes, encoder=encoder, seed=seed)
+        return alone, both
 
     def _images(self, galaxies):
         found = read_labelled_folder(REAL / "sdss_gz1").galaxies

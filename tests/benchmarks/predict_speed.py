@@ -8,6 +8,7 @@ all of them.
 import os
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from mlcore.train_config import TrainConfig
 from mlcore.tree import DecisionTree
 
 TITLE = "Prediction with and without look-alikes (default settings, 8 views)"
+ROOT = Path(__file__).parents[2]
 GALAXIES = int(os.environ.get("LENTICULAR_BENCH_GALAXIES", "512"))
 TURNS = int(os.environ.get("LENTICULAR_BENCH_TURNS", "3"))
 KNOWN = 64
@@ -54,27 +56,14 @@ def _models(cache, config):
     from mlcore.cnn.model import CnnModel
     from mlcore.cnn.network import TreeNetwork
 
-    tree = DecisionTree.from_dict(
-        {
-            "slug": "one",
-            "name": "One question",
-            "start": "shape",
-            "questions": [
-                {
-                    "slug": "shape",
-                    "text": {"en": "Shape?"},
-                    "answers": [{"slug": slug, "text": {"en": slug}} for slug in "abc"],
-                }
-            ],
-        }
-    )
+    tree = DecisionTree.from_file(ROOT / "fixtures" / "trees" / "gz1.json")
     encoder, origin = make_encoder(config.encoder)
     network = TreeNetwork(encoder, tree, config).eval()
     network.shapes.fit([_images(cache, np.arange(KNOWN))])
     alone = CnnModel(network, tree, config, origin)
     untaught = Untaught(make_encoder(config.encoder)[0], network.shapes)
     basis = LookalikeBasis.learn(untaught, cache, np.arange(KNOWN), config, seed=0)
-    votes = np.random.default_rng(0).multinomial(5, [1 / 3] * 3, KNOWN).astype(float)
+    votes = np.random.default_rng(0).multinomial(5, [1 / 6] * 6, KNOWN).astype(float)
     both = replace(alone, lookalikes=Lookalikes.taught(*basis, votes, tree))
     return {"network alone": alone, "with look-alikes": both}
 
