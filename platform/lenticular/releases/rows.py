@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lenticular.releases.columns import ARMS, ARROW_TYPES, LEVEL, PRIOR, Column
+from lenticular.subjects.selectors import catalogue_id
 from mlcore.votes.posteriors import credible_interval, posterior_mean
 from mlcore.votes.tallies import fractions, per_answer, totals
 
@@ -86,7 +87,7 @@ def rows_table(rows: SubjectRows, tree: DecisionTree, columns: Sequence[Column])
 
 def _subject_values(rows: SubjectRows, tree: DecisionTree) -> Iterator[tuple[str, Any]]:
     names = zip(rows.survey, rows.external_id, strict=True)
-    yield "id_str", [f"{survey}:{external_id}" for survey, external_id in names]
+    yield "id_str", [catalogue_id(survey, external_id) for survey, external_id in names]
     yield "survey", list(rows.survey)
     yield "external_id", list(rows.external_id)
     yield "ra", rows.ra

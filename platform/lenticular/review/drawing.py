@@ -21,7 +21,7 @@ from lenticular.review.errors import AlreadyDrawnError, CannotDrawError
 from lenticular.review.models import SpotChecks
 from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
 from lenticular.rounds.publishing import MISLABELS, flag_of, stage_batches
-from lenticular.subjects.selectors import subjects_by_catalogue_id
+from lenticular.subjects.selectors import catalogue_id, subjects_by_catalogue_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,7 +151,7 @@ def read_judged(round_: Round) -> Judged:
 
 def _ids(flags: QuerySet[MislabelFlag]) -> set[str]:
     names = flags.values_list("subject__survey__slug", "subject__external_id")
-    return {f"{survey}:{external_id}" for survey, external_id in names.iterator()}
+    return {catalogue_id(survey, external_id) for survey, external_id in names.iterator()}
 
 
 def _settled_before(round_: Round) -> Mapping[tuple[str, str], str]:
@@ -164,7 +164,7 @@ def _settled_before(round_: Round) -> Mapping[tuple[str, str], str]:
         "subject__survey__slug", "subject__external_id", "question", "state"
     )
     return {
-        (f"{survey}:{external_id}", question): verdicts[FlagState(state)]
+        (catalogue_id(survey, external_id), question): verdicts[FlagState(state)]
         for survey, external_id, question, state in rows.iterator()
     }
 

@@ -28,6 +28,7 @@ from lenticular.rounds.models import (
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.services import QueueRow, publish_queue
 from lenticular.subjects.models import Subject
+from lenticular.subjects.selectors import catalogue_id
 from mlcore.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _subjects_by_id(ids: list[str]) -> dict[str, int]:
     for survey, external_ids in by_survey.items():
         rows = Subject.objects.filter(survey__slug=survey, external_id__in=external_ids)
         pairs = rows.values_list("external_id", "pk")
-        found |= {f"{survey}:{external_id}": pk for external_id, pk in pairs}
+        found |= {catalogue_id(survey, external_id): pk for external_id, pk in pairs}
     return found
 
 

@@ -25,6 +25,7 @@ from lenticular.rounds.models import (
 from lenticular.rounds.work import stalled_before
 from lenticular.rounds.workspace import round_folder
 from lenticular.selection.models import QueueEntry
+from lenticular.subjects.selectors import catalogue_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -92,7 +93,7 @@ def count_voted(*, version: WorkflowVersion, in_panel: bool, at_most: int) -> in
 
 def prediction_id(subject: Subject) -> str:
     """Return the subject's id in catalogues and predictions: ``survey:external id``."""
-    return f"{subject.survey.slug}:{subject.external_id}"
+    return catalogue_id(subject.survey.slug, subject.external_id)
 
 
 def read_predictions(round_: Round, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:

@@ -22,6 +22,11 @@ def get_subject(*, subject_id: int) -> Subject:
     return found
 
 
+def catalogue_id(survey: str, external_id: str) -> str:
+    """Return the name of a subject in catalogues and predictions; `survey` is a slug."""
+    return f"{survey}:{external_id}"
+
+
 def subjects_by_catalogue_id(ids: Iterable[str]) -> dict[str, Subject]:
     """Return catalogue id (``survey:external id``) to subject, each with its images.
 
@@ -32,7 +37,7 @@ def subjects_by_catalogue_id(ids: Iterable[str]) -> dict[str, Subject]:
         survey, external_id = each.split(":", 1)
         by_survey.setdefault(survey, []).append(external_id)
     return {
-        f"{survey}:{subject.external_id}": subject
+        catalogue_id(survey, subject.external_id): subject
         for survey, external_ids in by_survey.items()
         for subject in Subject.objects.filter(
             survey__slug=survey, external_id__in=external_ids
