@@ -91,6 +91,27 @@ def test_an_expert_draws_judges_and_reads_the_share(open_page, sign_in, sky, jud
     assert looking.look(page, "spot-checks-done", keeps=False) == []
 
 
+def test_what_one_expert_was_unsure_of_is_settled_by_a_key(open_page, sign_in, sky, judged):
+    unsure = judged.flags.first()
+    record_verdict(flag=unsure, expert=sky.expert, state="unsure", note="Too faint for me.")
+    page = open_page("/", reduced_motion="reduce")
+    sign_in(page, sky.expert)
+
+    page.goto("/review/?state=unsure")
+    page.locator("#light-table .card").first.click()
+    expect(page.get_by_text("Too faint for me.")).to_be_visible()
+    expect(page.get_by_text("If you can tell, settle it")).to_be_visible()
+    assert looking.look(page, "flag-unsure", keeps=False) == []
+    with page.expect_navigation():
+        page.keyboard.press("2")
+
+    page.goto(f"/review/{unsure.pk}/")
+    expect(page.get_by_text("votes right")).to_be_visible()
+    expect(page.get_by_text("Too faint for me.")).to_be_visible()
+    unsure.refresh_from_db()
+    assert unsure.state == "votes-right"
+
+
 def _judge(sky, round_, among):
     for row in list(among):
         record_verdict(flag=row, expert=sky.expert, state="votes-right")

@@ -10,9 +10,13 @@ from lenticular.rounds.models import FlagState, MislabelFlag, Round
 
 
 class FlagVerdict(models.Model):
-    """An expert's verdict on a flag; what the expert saw is an expert classification."""
+    """An expert's verdict on a flag; what the expert saw is an expert classification.
 
-    flag = models.OneToOneField(MislabelFlag, on_delete=models.PROTECT, related_name="verdict")
+    A flag that an expert was unsure of may get another verdict, which is the one that counts;
+    the first stays.
+    """
+
+    flag = models.ForeignKey(MislabelFlag, on_delete=models.PROTECT, related_name="verdicts")
     expert = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     state = models.CharField(max_length=12, choices=FlagState)
     classification = models.ForeignKey(
@@ -20,6 +24,9 @@ class FlagVerdict(models.Model):
     )
     note = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"{self.flag_id}: {self.state}"

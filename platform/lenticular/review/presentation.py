@@ -14,6 +14,9 @@ from lenticular.review.selectors import FLAGS, SPOT_CHECKS
 from lenticular.rounds.models import FlagState, MislabelFlag
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lenticular.accounts.models import User
     from lenticular.review.selectors import Progress, SpotCheckProgress
     from mlcore.tree import DecisionTree
 
@@ -39,6 +42,17 @@ class BarPair:
     answer: str
     observed: float
     expected: float
+
+
+@dataclass(frozen=True)
+class VerdictLine:
+    """What an expert said of a flag, and when; `expert` is None where the account is gone."""
+
+    state_name: str
+    badge: str
+    expert: User | None
+    created_at: datetime
+    note: str
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,20 @@ def bars(flag: MislabelFlag) -> list[BarPair]:
             expected=100 * flag.expected.get(answer.slug, 0.0),
         )
         for answer in question.answers
+    ]
+
+
+def verdicts(flag: MislabelFlag) -> list[VerdictLine]:
+    """Return what experts said of a flag, the first of them first; the last one counts."""
+    return [
+        VerdictLine(
+            state_name=str(STATES[each.state]),
+            badge=BADGES.get(FlagState(each.state), ""),
+            expert=each.expert,
+            created_at=each.created_at,
+            note=each.note,
+        )
+        for each in flag.verdicts.all()
     ]
 
 

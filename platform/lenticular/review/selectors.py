@@ -117,9 +117,9 @@ def flags_to_review(
 def get_flag(*, flag_id: int) -> MislabelFlag:
     """Return one flag, of whatever round; raises NotFoundError where there is none."""
     found = MislabelFlag.objects.select_related(
-        "round__workflow", "round__version", "subject__survey", "verdict__expert"
+        "round__workflow", "round__version", "subject__survey"
     )
-    flag = found.prefetch_related("subject__images").filter(pk=flag_id).first()
+    flag = found.prefetch_related("subject__images", "verdicts__expert").filter(pk=flag_id).first()
     if flag is None:
         raise NotFoundError(f"flag {flag_id} does not exist")
     return flag
@@ -136,15 +136,14 @@ def neighbours(
     return before, flags.filter(rank__gt=flag.rank).order_by("rank").first()
 
 
-def next_open(flag: MislabelFlag) -> MislabelFlag | None:
+def next_to_judge(flag: MislabelFlag, *, state: str = FlagState.OPEN) -> MislabelFlag | None:
     """Return what to judge after this one: the next of its kind by rank, else the first.
 
-    Where none of its kind is open, the first of the other.
+    Where none of its kind is in that state, open or unsure, the first of the other.
     """
-    still_open = MislabelFlag.objects.filter(round=flag.round_id, state=FlagState.OPEN)
-    still_open = still_open.order_by("rank")
-    alike = still_open.filter(KINDS[SPOT_CHECKS if flag.is_spot_check else FLAGS])
-    return alike.filter(rank__gt=flag.rank).first() or alike.first() or still_open.first()
+    waiting = MislabelFlag.objects.filter(round=flag.round_id, state=state).order_by("rank")
+    alike = waiting.filter(KINDS[SPOT_CHECKS if flag.is_spot_check else FLAGS])
+    return alike.filter(rank__gt=flag.rank).first() or alike.first() or waiting.first()
 
 
 def progress_of_rounds() -> list[Progress]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlcore.tree import TreePath
 
 Annotations = Mapping[str, str] | Sequence[tuple[str, str]]
+UNSETTLED = [FlagState.OPEN, FlagState.UNSURE]
 VERDICTS = (FlagState.MISLABEL, FlagState.VOTES_RIGHT, FlagState.UNSURE)
 NOTE_LENGTH = 2000
 EXPLANATION_LENGTH = 500
@@ -42,7 +43,10 @@ def record_verdict(
     gold_standard: bool = False,
     explanation: str = "",
 ) -> FlagVerdict:
-    """Record an expert's verdict on an open flag, once; the right answers join the log.
+    """Record an expert's verdict on a flag; the right answers join the log.
+
+    A flag that is settled stays so. One that an expert was unsure of can still be settled, by
+    the same expert or another.
 
     Parameters
     ----------
@@ -70,7 +74,7 @@ def record_verdict(
     BadVerdictError
         For another state, answers that are no path of the tree, missing or not asked for.
     AlreadyReviewedError
-        Where the flag has a verdict.
+        Where the flag is settled, or somebody was unsure before and this is unsure again.
     ConflictError
         Where this expert has given other answers for the galaxy before.
     """
@@ -79,9 +83,11 @@ def record_verdict(
     path = _checked(flag, state, annotations, note)
     if gold_standard and path is None:
         raise BadVerdictError("a gold standard must have answers, has none")
-    claimed = MislabelFlag.objects.filter(pk=flag.pk, state=FlagState.OPEN).update(state=state)
+    replaced = [FlagState.OPEN] if state == FlagState.UNSURE else UNSETTLED
+    claimed = MislabelFlag.objects.filter(pk=flag.pk, state__in=replaced).update(state=state)
     if not claimed:
-        raise AlreadyReviewedError(f"flag {flag.pk} must be open, has a verdict already")
+        rule = " or ".join(replaced)
+        raise AlreadyReviewedError(f"flag {flag.pk} must be {rule}, has a verdict already")
     answers = None
     if path:
         answers = _expert_answers(

@@ -119,14 +119,18 @@ def flag_page(request: HttpRequest, flag_id: int) -> HttpResponse:
 
 
 def _go_on(request: HttpRequest, flag: MislabelFlag) -> HttpResponse:
-    """Lead to what is judged next, shown among the same kind."""
-    following = selectors.next_open(flag)
+    """Lead to what is judged next, shown among the same kind; of the unsure, another of them."""
+    shown = {"kind": _kind(request.GET)}
+    following = None
+    if _state(request.GET) == FlagState.UNSURE:
+        following = selectors.next_to_judge(flag, state=FlagState.UNSURE)
+        shown["state"] = FlagState.UNSURE if following else ""
+    following = following or selectors.next_to_judge(flag)
     if following is None:
         messages.success(request, _thanks(flag))
         return redirect("review")
-    kind = _kind(request.GET)
-    query = f"?{urlencode({'kind': kind})}" if kind else ""
-    return redirect(f"{reverse('review-flag', args=[following.pk])}{query}")
+    query = urlencode({name: value for name, value in shown.items() if value})
+    return redirect(f"{reverse('review-flag', args=[following.pk])}{'?' if query else ''}{query}")
 
 
 def _thanks(flag: MislabelFlag) -> str:
@@ -167,8 +171,7 @@ def _show(
         "q_value": presentation.chance(flag.q_value),
         "state": state,
         "kind": kind,
-        "state_name": presentation.STATES[FlagState(flag.state)],
-        "badge": presentation.BADGES.get(FlagState(flag.state), ""),
+        "verdicts": presentation.verdicts(flag),
         "before": before,
         "after": after,
         "questions": presentation.answer_form(

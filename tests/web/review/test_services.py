@@ -58,13 +58,32 @@ class TestVerdict:
 
 
 class TestRules:
-    def test_a_second_verdict_is_a_conflict(self, universe, flag):
-        record_verdict(flag=flag, expert=universe.expert, state="unsure")
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [("votes-right", "mislabel"), ("votes-right", "unsure"), ("unsure", "unsure")],
+    )
+    def test_a_second_verdict_is_a_conflict(self, universe, flag, first, second):
+        record_verdict(flag=flag, expert=universe.expert, state=first)
         other = create_user(username="another", password=PASSWORD, role="expert")
+        answers = FEATURED if second == "mislabel" else None
         with pytest.raises(AlreadyReviewedError, match="has a verdict already"):
-            record_verdict(flag=flag, expert=other, state="mislabel", annotations=FEATURED)
+            record_verdict(flag=flag, expert=other, state=second, annotations=answers)
+        flag.refresh_from_db()
+        assert flag.state == first
         assert FlagVerdict.objects.count() == 1
         assert not expert_log().exists()
+
+    @pytest.mark.parametrize("settled", ["votes-right", "mislabel"])
+    def test_what_one_was_unsure_of_another_can_settle(self, universe, flag, settled):
+        record_verdict(flag=flag, expert=universe.expert, state="unsure", note="faint")
+        other = create_user(username="another", password=PASSWORD, role="expert")
+        answers = FEATURED if settled == "mislabel" else None
+        record_verdict(flag=flag, expert=other, state=settled, annotations=answers)
+        flag.refresh_from_db()
+        assert flag.state == settled
+        found = [(each.expert, each.state, each.note) for each in flag.verdicts.all()]
+        assert found == [(universe.expert, "unsure", "faint"), (other, settled, "")]
+        assert selectors.progress_of_rounds()[0].flags.unsure == 0
 
     def test_volunteers_give_none(self, universe, flag):
         with pytest.raises(ForbiddenError):
@@ -132,13 +151,13 @@ class TestSelectors:
         assert selectors.neighbours(flags[0]) == (None, flags[1])
         record_verdict(flag=flags[1], expert=universe.expert, state="unsure")
         assert selectors.neighbours(flags[2], state="open") == (flags[0], flags[3])
-        assert selectors.next_open(flags[0]) == flags[2]
-        assert selectors.next_open(flags[3]) == flags[0]
+        assert selectors.next_to_judge(flags[0]) == flags[2]
+        assert selectors.next_to_judge(flags[3]) == flags[0]
 
     def test_nothing_is_next_when_all_are_judged(self, universe, flags):
         for flag in flags:
             record_verdict(flag=flag, expert=universe.expert, state="unsure")
-        assert selectors.next_open(flags[0]) is None
+        assert selectors.next_to_judge(flags[0]) is None
 
     def test_progress(self, universe, flags):
         record_verdict(
@@ -182,11 +201,11 @@ class TestSpotChecks:
 
     def test_the_next_is_of_the_kind_while_one_is_open(self, universe, drawn):
         rows = list(drawn.flags.order_by("rank"))
-        assert selectors.next_open(rows[1]) == rows[0]
+        assert selectors.next_to_judge(rows[1]) == rows[0]
         record_verdict(flag=rows[0], expert=universe.expert, state="unsure")
         record_verdict(flag=rows[1], expert=universe.expert, state="unsure")
-        assert selectors.next_open(rows[1]) == rows[2]
-        assert selectors.next_open(rows[-1]) == rows[2]
+        assert selectors.next_to_judge(rows[1]) == rows[2]
+        assert selectors.next_to_judge(rows[-1]) == rows[2]
 
     def test_progress_counts_them_apart(self, universe, drawn):
         for row in drawn.flags.all():

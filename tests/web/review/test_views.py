@@ -134,10 +134,30 @@ class TestVerdict:
         assert post(expert, flag, state="mislabel", **sent).status_code == 302
 
     def test_a_second_verdict_is_a_conflict(self, expert, flag):
-        post(expert, flag, state="unsure")
-        answer = post(expert, flag, state="votes-right")
+        post(expert, flag, state="votes-right")
+        answer = post(expert, flag, state="unsure")
         assert answer.status_code == 409
         assert "has a verdict already" in answer.content.decode()
+
+    def test_what_was_unsure_can_be_settled_and_is_told_whole(self, expert, flag):
+        post(expert, flag, state="unsure", note="too faint for me")
+        page = expert.get(address(flag)).content.decode()
+        assert "If you can tell, settle it" in page
+        assert 'value="votes-right"' in page
+        assert 'value="unsure"' not in page
+        post(expert, flag, state="votes-right", note="deeper image seen")
+        page = expert.get(address(flag)).content.decode()
+        assert page.index("too faint for me") < page.index("deeper image seen")
+        assert 'id="verdict"' not in page
+
+    def test_of_the_unsure_the_next_unsure_follows(self, expert, flags):
+        for flag in flags[:2]:
+            post(expert, flag, state="unsure")
+        asked = f"{address(flags[0])}?state=unsure&kind=flags"
+        answer = expert.post(asked, {"state": "votes-right"})
+        assert answer["Location"] == f"{address(flags[1])}?kind=flags&state=unsure"
+        answer = expert.post(answer["Location"], {"state": "votes-right"})
+        assert answer["Location"] == f"{address(flags[2])}?kind=flags"
 
     @pytest.mark.parametrize(
         ("sent", "message"),
