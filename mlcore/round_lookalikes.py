@@ -60,7 +60,7 @@ class KnownLookalikes:
             plan.tree,
             folds=folds,
             seed=plan.seed,
-            class_balance=plan.config.train.class_balance,
+            balance=plan.config.train.lookalike_balance,
         )
 
 
@@ -99,5 +99,5 @@ def ask_lookalikes(
     except InvalidInputError as error:
         return model, None, f"galaxies cannot be told apart before any vote: {error}"
     counts = counts[places]
-    taught = Lookalikes.taught(basis, known, counts, plan.tree, class_balance=config.class_balance)
+    taught = Lookalikes.taught(basis, known, counts, plan.tree, balance=config.lookalike_balance)
     return replace(model, lookalikes=taught), KnownLookalikes(places, known, counts), ""

@@ -27,7 +27,7 @@ _CHOICES = {
 }
 _POSITIVE = ("learning_rate", "pretrain_learning_rate", "pretrain_temperature")
 _NOT_NEGATIVE = ("weight_decay", "zoom", "shift", "brightness", "pretrain_steps")
-_FRACTIONS = ("class_balance", "head_dropout")
+_FRACTIONS = ("class_balance", "lookalike_balance", "head_dropout")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ class TrainConfig:
     class_balance
         0 draws galaxies evenly; 1 draws each answer to the first question equally often;
         between, in proportion to (answer's frequency) ** -class_balance.
+    lookalike_balance
+        The same for the votes that look-alikes learn from. They name rare answers less often
+        than a network with the same balance, and so want more of it.
     mirror
         Train on left-right flips too, with the votes of handed answers swapped.
     zoom, shift, brightness
@@ -113,6 +116,7 @@ class TrainConfig:
     patience: int = 15
     validation_fraction: float = 0.0
     class_balance: float = 0.3
+    lookalike_balance: float = 0.5
     mirror: bool = True
     zoom: float = 0.15
     shift: float = 0.05
@@ -173,6 +177,7 @@ class TrainConfig:
             crop_fraction=1.0,
             epochs=8,
             class_balance=0.0,
+            lookalike_balance=0.0,
             average_views=4,
             pretrain_steps=60,
         )

@@ -273,18 +273,22 @@ class Lookalikes:
         counts: NDArray[np.float64],
         tree: DecisionTree,
         *,
-        class_balance: float = 0.0,
+        balance: float = 0.0,
     ) -> Self:
         """Learn from the votes (n, A) on galaxies of a known basis (n, 2, p).
 
-        `class_balance` is the network's, and heeds rare answers as much as there: see
+        `balance` is how much rare answers are heeded: see `lookalike_balance` of
         `mlcore.train_config.TrainConfig`.
         """
-        return cls(basis, *_regression(known, counts, tree, class_balance), tree)
+        return cls(basis, *_regression(known, counts, tree, balance), tree)
 
     def fractions(self, images: torch.Tensor, views: int) -> NDArray[np.float64]:
         """Return the expected fractions (n, A) of standardised images, over `views`."""
-        return _fractions(self.basis.of(images, views), self.weights, self.intercept, self.tree)
+        return self.of_known(self.basis.of(images, views))
+
+    def of_known(self, known: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the expected fractions (n, A) of a known basis (n, S, p)."""
+        return _fractions(known, self.weights, self.intercept, self.tree)
 
     def save(self, directory: Path) -> dict[str, Any]:
         """Write two files, and return what `load` wants to know of them, as JSON values."""
@@ -349,7 +353,7 @@ def unseen_fractions(
     *,
     folds: int,
     seed: int,
-    class_balance: float = 0.0,
+    balance: float = 0.0,
 ) -> NDArray[np.float64]:
     """Return what look-alikes say (n, A) of galaxies whose own votes they have not seen.
 
@@ -365,14 +369,14 @@ def unseen_fractions(
         Regressions, each without one part of the galaxies; at least 2.
     seed
         Deals the galaxies.
-    class_balance
+    balance
         As in `Lookalikes.taught`.
     """
     fold_of = np.random.default_rng(seed).permutation(len(known)) % folds
     found = np.empty(counts.shape)
     for fold in range(folds):
         inside = fold_of == fold
-        weights, intercept = _regression(known[~inside], counts[~inside], tree, class_balance)
+        weights, intercept = _regression(known[~inside], counts[~inside], tree, balance)
         found[inside] = _fractions(known[inside], weights, intercept, tree)
     return found
 

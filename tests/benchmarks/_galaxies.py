@@ -82,7 +82,7 @@ def with_lookalikes(model, cache, rows, votes, *, encoder, seed):
     config = model.config
     features = untaught(config, model.network.shapes, encoder)
     basis = LookalikeBasis.learn(features, cache, rows, config, seed=seed)
-    taught = Lookalikes.taught(*basis, votes, model.tree, class_balance=config.class_balance)
+    taught = Lookalikes.taught(*basis, votes, model.tree, balance=config.lookalike_balance)
     return replace(model, lookalikes=taught)
 
 

@@ -28,9 +28,10 @@ STRENGTH = 0.01
 OURS = TrainConfig()
 ALONE = replace(OURS, lookalikes=False)
 SCRATCH = "network from scratch"
+NETWORK = "ours, network alone: pretrained, shape features"
 TRAINED = {
     SCRATCH: replace(ALONE, shape_features=False, pretrain_steps=0),
-    "ours, network alone: pretrained, shape features": ALONE,
+    NETWORK: ALONE,
     "ours: network and look-alikes": OURS,
 }
 
@@ -41,7 +42,7 @@ def table():
         return [{"method": f"not measured: {_galaxies.REAL} is not there"}]
     with _galaxies.working_folder() as folder:
         galaxies = _galaxies.read_galaxies(folder)
-        encoder = _pretrained(galaxies, folder)
+        encoder = pretrained(galaxies, folder)
         methods = {**_cheap_methods(galaxies), **_our_methods(galaxies, folder, encoder)}
         found = {name: _scores(name, answer, galaxies, folder) for name, answer in methods.items()}
     return [_row(name, scores, found[SCRATCH]) for name, scores in found.items()]
@@ -141,7 +142,8 @@ def _cheap(galaxies, measured, make, seed):
     return make().fit(taught, np.concatenate(classes)).predict(test)
 
 
-def _pretrained(galaxies, folder):
+def pretrained(galaxies, folder):
+    """Return the weights of the encoder that learnt from the pool without labels."""
     from mlcore.cnn.pretrain import pretrain
 
     return pretrain(galaxies.pool.cache, OURS, directory=folder / "pretrained", seed=0)
@@ -184,25 +186,33 @@ def _embedded(galaxies, folder, encoder):
 def _trained(galaxies, folder, encoder, name, seed):
     """Answers of a network trained on the votes, as a round trains it but not recalibrated."""
     from mlcore.cnn.predict import predict
-    from mlcore.cnn.train import train
 
-    config = TRAINED[name]
-    labelled, _ = galaxies.few(seed, LABELS)
-    votes, start_from = galaxies.votes(labelled), encoder if config.pretrain_steps else None
-    same = f"{LABELS}-{seed}-{replace(config, lookalikes=False).to_dict()}"
-    model = train(
-        galaxies.pool.cache,
-        labelled,
-        votes,
-        galaxies.tree,
-        replace(config, lookalikes=False),
-        directory=folder / f"trained-{hashlib.sha256(same.encode()).hexdigest()[:12]}",
-        seed=seed,
-        start_from=start_from,
-    )
-    if config.lookalikes:
+    model = network(galaxies, folder, encoder, name, seed)
+    if TRAINED[name].lookalikes:
+        labelled, _ = galaxies.few(seed, LABELS)
+        votes = galaxies.votes(labelled)
         model = _galaxies.with_lookalikes(
-            model, galaxies.pool.cache, labelled, votes, encoder=start_from, seed=seed
+            model, galaxies.pool.cache, labelled, votes, encoder=encoder, seed=seed
         )
     test = galaxies.test.cache
     return predict(model, test, np.arange(len(test))).concentrations.argmax(axis=1)
+
+
+def network(galaxies, folder, encoder, name, seed):
+    """Return the network of a method of `TRAINED` after a seed's labels, without look-alikes."""
+    from mlcore.cnn.train import train
+
+    # What look-alikes would heed is nothing to the network, which others share.
+    config = replace(TRAINED[name], lookalikes=False, lookalike_balance=0.0)
+    labelled, _ = galaxies.few(seed, LABELS)
+    same = f"{LABELS}-{seed}-{config.to_dict()}"
+    return train(
+        galaxies.pool.cache,
+        labelled,
+        galaxies.votes(labelled),
+        galaxies.tree,
+        config,
+        directory=folder / f"trained-{hashlib.sha256(same.encode()).hexdigest()[:12]}",
+        seed=seed,
+        start_from=encoder if config.pretrain_steps else None,
+    )

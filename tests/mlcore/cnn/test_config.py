@@ -26,6 +26,7 @@ from mlcore.errors import InvalidInputError
         ("weight_decay", -0.1, "weight_decay must be at least 0, is -0.1"),
         ("layer_decay", 0.0, r"layer_decay must be in \(0, 1\], is 0.0"),
         ("class_balance", 1.5, r"class_balance must be in \[0, 1\], is 1.5"),
+        ("lookalike_balance", -0.1, r"lookalike_balance must be in \[0, 1\], is -0.1"),
         ("head_dropout", -1, r"head_dropout must be in \[0, 1\], is -1"),
         ("validation_fraction", 0.6, r"validation_fraction must be in \[0, 0.5\], is 0.6"),
         ("average_views", 3, "average_views must be 1, 4 or 8, is 3"),

@@ -98,7 +98,7 @@ def test_rare_answers_are_heeded_as_much_as_the_network_heeds_them(learned, hand
     # Three in four are drawn 3 ** 0.5 times less often than the others, each.
     heeded[10:] *= 40 / (30 + 10 * 3**0.5)
     heeded[:10] *= 40 * 3**0.5 / (30 + 10 * 3**0.5)
-    taught = Lookalikes.taught(basis, known, counts, handed_tree, class_balance=0.5)
+    taught = Lookalikes.taught(basis, known, counts, handed_tree, balance=0.5)
     sides = np.concatenate([heeded, heeded[:, np.array(handed_tree.mirror)]]) / 2
     direct = fit_vote_regression(
         np.concatenate([known[:, 0], known[:, 1]]), sides, handed_tree, RegressionConfig(rho=0.0)
@@ -108,7 +108,7 @@ def test_rare_answers_are_heeded_as_much_as_the_network_heeds_them(learned, hand
     images = to_tensor(np.zeros((2, 24, 24, 3), np.uint8))
     assert (taught.fractions(images, 2)[:, 1] > evenly.fractions(images, 2)[:, 1]).all()
     unseen = [
-        unseen_fractions(known, counts, handed_tree, folds=4, seed=2, class_balance=balance)
+        unseen_fractions(known, counts, handed_tree, folds=4, seed=2, balance=balance)
         for balance in (0.0, 0.5)
     ]
     assert unseen[1][:, 1].mean() > unseen[0][:, 1].mean()
