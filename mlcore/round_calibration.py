@@ -57,8 +57,8 @@ def unseen_concentrations(
 ) -> NDArray[np.float64]:
     """Return the folds' concentrations (n, A) of the training galaxies, not calibrated.
 
-    The train stage's, where it made them; or else `stage` makes them, and goes on after a
-    kill where it was.
+    The train stage's, where it made them; or else `stage` makes them, once, and goes on after
+    a kill where it was.
 
     Raises
     ------
@@ -67,10 +67,12 @@ def unseen_concentrations(
     """
     rows, counts = voted_rows(files, "training", cache)
     ids = [cache.ids[row] for row in rows]
-    kept = files.folder("train").path / _NAME
-    if kept.is_file():
-        return _read(kept, ids, files.plan.tree.label_cols)
     folder = files.folder(stage).path
+    for kept in (files.folder("train").path / _NAME, folder / _NAME):
+        if kept.is_file():
+            # A kill may have come before the networks were removed.
+            shutil.rmtree(folder / "folds", ignore_errors=True)
+            return _read(kept, ids, files.plan.tree.label_cols)
     found = out_of_fold(
         cache,
         rows,

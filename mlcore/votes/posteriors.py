@@ -77,6 +77,8 @@ def _concentration(counts: ArrayLike, tree: DecisionTree, prior: ArrayLike) -> N
     strength = np.asarray(prior, dtype=np.float64)
     if strength.ndim:
         strength = checked_columns(strength, tree, "prior")
-    if not np.all(np.isfinite(strength) & (strength > 0)):
-        raise InvalidInputError(f"prior must be positive and finite, is {strength.min()}")
+    wrong = ~(np.isfinite(strength) & (strength > 0))
+    if wrong.any():
+        first = np.atleast_1d(strength)[np.atleast_1d(wrong)][0]
+        raise InvalidInputError(f"prior must be positive and finite, is {first}")
     return votes + strength

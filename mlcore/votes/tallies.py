@@ -63,8 +63,9 @@ def checked_counts(counts: ArrayLike, tree: DecisionTree) -> NDArray[np.float64]
         Where the last axis is not A, or a count is negative or infinite.
     """
     array = checked_columns(counts, tree, "counts")
-    if np.any(array < 0) or np.any(np.isinf(array)):
-        raise InvalidInputError(f"counts must be finite and at least 0, is {np.nanmin(array)}")
+    wrong = array[(array < 0) | np.isinf(array)]
+    if wrong.size:
+        raise InvalidInputError(f"counts must be finite and at least 0, is {wrong[0]}")
     return array
 
 

@@ -68,6 +68,11 @@ def test_an_impossible_prior_is_refused(prior):
         posterior_mean(np.zeros((1, 6)), GZ1, prior)
 
 
+def test_of_several_priors_the_impossible_one_is_named():
+    with pytest.raises(InvalidInputError, match="prior must be positive and finite, is inf"):
+        posterior_mean(np.zeros((1, 6)), GZ1, [1, 2, np.inf, 1, 1, 1])
+
+
 @pytest.mark.parametrize("level", [0, 1, -0.1, np.nan])
 def test_an_impossible_level_is_refused(level):
     with pytest.raises(InvalidInputError, match="level must be between 0 and 1"):

@@ -51,6 +51,11 @@ class TestCounting:
             totals(counts, YES_NO)
 
 
+    def test_of_several_counts_the_impossible_one_is_named(self):
+        with pytest.raises(InvalidInputError, match="counts must be finite and at least 0, is inf"):
+            totals([[1, np.inf]], YES_NO)
+
+
 class TestFractions:
     def test_a_question_without_votes_is_unknown_not_zero(self):
         result = fractions([[0, 0], [1, 3]], YES_NO)
