@@ -50,7 +50,6 @@ class TestCounting:
         with pytest.raises(InvalidInputError, match="counts"):
             totals(counts, YES_NO)
 
-
     def test_of_several_counts_the_impossible_one_is_named(self):
         with pytest.raises(InvalidInputError, match="counts must be finite and at least 0, is inf"):
             totals([[1, np.inf]], YES_NO)
