@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlcore.round_plan import RoundPlan
 
 SUBJECTS = Path("input", "subjects.parquet")
+#: The one column that it need not have.
+VERDICT = "verdict"
 #: What the flag stage says of the flagged, and its folder of pictures.
 EVIDENCE, PICTURES = "evidence.parquet", "looked-at"
 CHUNK = 4096
@@ -39,6 +41,8 @@ class SubjectRows:
         bool, shape (n,): in the control panel; asked about no more.
     pending
         Votes promised but not in yet, shape (n,).
+    verdict
+        bool, shape (n,): the votes are an expert's, and not to be doubted.
     counts
         Votes, shape (n, A).
     """
@@ -48,6 +52,7 @@ class SubjectRows:
     control: NDArray[np.bool_]
     retired: NDArray[np.bool_]
     pending: NDArray[np.int64]
+    verdict: NDArray[np.bool_]
     counts: NDArray[np.int64]
 
 
@@ -132,8 +137,15 @@ class RoundFiles:
             control=batch["control"].to_numpy(zero_copy_only=False),
             retired=batch["retired"].to_numpy(zero_copy_only=False),
             pending=_numbers(batch["pending"]),
+            verdict=_verdicts(batch),
             counts=np.column_stack(votes),
         )
+
+
+def _verdicts(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    if VERDICT not in batch.schema.names:
+        return np.zeros(batch.num_rows, dtype=bool)
+    return np.asarray(batch[VERDICT].to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _numbers(column: pa.Array) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """The input of a round, streamed from the database to Parquet.
 
 One row per subject that the workflow may serve: its id, its image, whether it is in the
-control panel, whether it is retired, the votes promised (leases out), and its vote counts.
+control panel, whether it is retired, the votes promised (leases out), whether an expert has
+judged it, and its vote counts.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lenticular.rounds.selectors import prediction_id
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectImage
 from mlcore.files import replacing, write_json
+from mlcore.round_files import VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,6 +87,7 @@ def _schema(tree: DecisionTree) -> pa.Schema:
         ("control", pa.bool_()),
         ("retired", pa.bool_()),
         ("pending", pa.int32()),
+        (VERDICT, pa.bool_()),
     ]
     return pa.schema(fixed + [(column, pa.int32()) for column in tree.label_cols])
 
@@ -95,13 +98,15 @@ def _table(
     subjects = [entry.subject for entry in entries]
     images, pending = _image_names(subjects), _pending(round_, subjects)
     shown = [entry for entry in entries if entry.subject_id in images]
-    counts = _counts(round_, tree, shown)
+    verdicts = _verdicts(round_, [entry.subject_id for entry in shown if not entry.in_panel])
+    counts = _counts(round_, tree, shown, verdicts)
     columns = [
         [prediction_id(entry.subject) for entry in shown],
         [images[entry.subject_id] for entry in shown],
         [entry.in_panel for entry in shown],
         [entry.is_retired for entry in shown],
         [pending[entry.subject_id] for entry in shown],
+        [entry.subject_id in verdicts for entry in shown],
         *counts.T,
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
@@ -118,12 +123,13 @@ def _pending(round_: Round, subjects: list[Subject]) -> Counter[int]:
     return Counter(dict(out.values_list("subject_id").annotate(Count("id"))))
 
 
-def _counts(round_: Round, tree: DecisionTree, entries: list[QueueEntry]) -> NDArray[np.int32]:
-    """Return the counts (n, A) of the entries' subjects; experts' verdicts come first.
-
-    Subjects of the control panel keep the volunteers' votes alone: models are judged
-    on those.
-    """
+def _counts(
+    round_: Round,
+    tree: DecisionTree,
+    entries: list[QueueEntry],
+    verdicts: dict[int, list[list[tuple[str, str]]]],
+) -> NDArray[np.int32]:
+    """Return the counts (n, A) of the entries' subjects; experts' verdicts come first."""
     row_of = {entry.subject_id: row for row, entry in enumerate(entries)}
     place = {column: index for index, column in enumerate(tree.label_cols)}
     counts = np.zeros((len(entries), len(place)), dtype=np.int32)
@@ -131,16 +137,20 @@ def _counts(round_: Round, tree: DecisionTree, entries: list[QueueEntry]) -> NDA
     for subject_id, votes in tallies.values_list("subject_id", "counts"):
         for column, number in votes.items():
             counts[row_of[subject_id], place[column]] = number
-    teachable = [entry.subject_id for entry in entries if not entry.in_panel]
-    for subject_id, verdicts in _verdicts(round_, teachable).items():
+    for subject_id, paths in verdicts.items():
         counts[row_of[subject_id]] = 0
-        for path in verdicts:
+        for path in paths:
             for question, answer in path:
                 counts[row_of[subject_id], tree.column_index[question, answer]] += EXPERT_VOTES
     return counts
 
 
 def _verdicts(round_: Round, subject_ids: list[int]) -> dict[int, list[list[tuple[str, str]]]]:
+    """Return the paths that experts gave, by subject.
+
+    Those of the control panel are not asked for, and keep the volunteers' votes alone: models
+    are judged on those.
+    """
     verdicts: dict[int, list[list[tuple[str, str]]]] = {}
     given = Classification.objects.filter(
         version=round_.version, subject__in=subject_ids, kind=Kind.EXPERT

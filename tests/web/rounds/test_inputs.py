@@ -78,14 +78,17 @@ def test_tells_what_is_retired(read):
 
 def test_an_experts_verdict_takes_the_place_of_the_votes(read, pending, volunteer):
     verdict(pending, volunteer, 1, "round")
-    row = read()["s:1"]
+    rows = read()
+    row = rows["s:1"]
     assert (row["shape_round"], row["shape_bar"]) == (EXPERT_VOTES, 0)
+    assert [name for name, row in rows.items() if row["verdict"]] == ["s:1"]
 
 
 def test_the_control_panel_keeps_the_volunteers_votes(read, pending, volunteer):
     verdict(pending, volunteer, 4, "bar")
     row = read()["s:4"]
     assert (row["shape_round"], row["shape_bar"]) == (5, 0)
+    assert not row["verdict"]
 
 
 def test_a_subject_without_an_image_is_left_out(read):
