@@ -181,6 +181,50 @@ def double_vote():
     return {"told": sorted(at_once(*[post] * WRITERS)), **log_state()}
 
 
+def late_and_last():
+    """An answer whose lease has lapsed meets the one that retires the subject, both half done."""
+    from django.utils import timezone
+
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from lenticular.selection.models import Lease
+    from lenticular.selection.services import lapse_leases
+    from tests import universe as world
+
+    universe = load()
+    late, last, *others = [create_anonymous_volunteer() for _ in range(6)]
+    subject = [served(universe, one, 12) for one in (late, *others)][0][0]
+    for other in others:
+        world.answer(universe, other, subject, world.FEATURED)
+    Lease.objects.filter(volunteer=late).update(expires_at=timezone.now())
+    lapse_leases(now=timezone.now() + timedelta(seconds=1), limit=50)
+    served(universe, last, 12)
+    late_there, last_there = forks.Event(), forks.Event()
+
+    def post(volunteer, step, mine, theirs):
+        _pause_before(step, mine, theirs)
+        return tell(world.answer, universe, volunteer, subject, world.FEATURED)
+
+    told = at_once(
+        lambda: post(late, "count_classification", late_there, last_there),
+        lambda: post(last, "retire_if_due", last_there, late_there),
+    )
+    return {"told": told, **log_state()}
+
+
+def _pause_before(step, mine, theirs):
+    """Have this process say that it has come to a step of a vote, and await the other's word."""
+    from lenticular.classify import services
+
+    go_on = getattr(services, step)
+
+    def paused(**named):
+        mine.set()
+        theirs.wait(10)
+        return go_on(**named)
+
+    setattr(services, step, paused)
+
+
 def scarce_subject():
     """Eight volunteers ask at once while there is room for five, on one subject."""
     from lenticular.accounts.services import create_anonymous_volunteer

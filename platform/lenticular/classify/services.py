@@ -1,4 +1,8 @@
-"""The volunteer's writes: the one place that calls log, tally, lease and retirement in turn."""
+"""The volunteer's writes: the one place that calls log, tally, lease and retirement in turn.
+
+Whoever changes a tally and then the queue changes the tally first, so that nobody waits in
+a circle.
+"""
 
 from __future__ import annotations
 
@@ -219,12 +223,13 @@ def _unanswered(
 
 
 def _count(classification: Classification, served: Served) -> Recorded:
-    """Bring lease, tally and retirement up to the log; practice is no vote."""
+    """Bring tally, lease and retirement up to the log, in this order; practice is no vote."""
     workflow, subject = classification.workflow, classification.subject
-    answer_lease(lease=served.lease)
     if classification.kind != Kind.VOTE:
+        answer_lease(lease=served.lease)
         return Recorded(classification, created=True, retired=served.is_retired)
     tally = count_classification(classification=classification)
+    answer_lease(lease=served.lease)
     retirement = retire_if_due(workflow=workflow, subject=subject, tally=tally)
     if retirement:
         retire_entry(workflow=workflow, subject_id=subject.pk)
