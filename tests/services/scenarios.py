@@ -211,6 +211,54 @@ def late_and_last():
     return {"told": told, **log_state()}
 
 
+def new_version_during_a_vote():
+    """Another tree is published between a vote's last statement and its commit."""
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from lenticular.classify import services
+    from lenticular.consensus.models import Tally
+    from tests import universe as world
+
+    universe = load()
+    [subject] = served(universe, universe.anonymous)
+    voted, published = forks.Event(), forks.Event()
+    ask_again = services.ask_again_if_outdated
+
+    def ask_again_and_wait(**named):
+        ask_again(**named)
+        voted.set()
+        published.wait(10)
+
+    def post():
+        services.ask_again_if_outdated = ask_again_and_wait
+        return tell(world.answer, universe, universe.anonymous, subject, world.FEATURED)
+
+    def publish():
+        voted.wait(10)
+        _publish_other_tree(universe)
+        published.set()
+        return "published"
+
+    told = at_once(post, publish)
+    universe = load()
+    for _ in range(5):
+        volunteer = create_anonymous_volunteer()
+        for each in served(universe, volunteer, 12):
+            world.answer(universe, volunteer, each, world.FEATURED)
+    new = Tally.objects.filter(version=universe.version)
+    return {"told": told, "new": [tally.classifications for tally in new], **log_state()}
+
+
+def _publish_other_tree(universe):
+    from lenticular.selection.services import reopen_queue
+    from lenticular.workflows.services import publish_version
+    from tests.universe import small_tree
+
+    document = {**small_tree().to_dict(), "name": "Other shapes"}
+    with transaction.atomic():
+        publish_version(workflow=universe.workflow, tree=type(universe.tree).from_dict(document))
+        reopen_queue(workflow=universe.workflow)
+
+
 def _pause_before(step, mine, theirs):
     """Have this process say that it has come to a step of a vote, and await the other's word."""
     from lenticular.classify import services

@@ -33,6 +33,7 @@ from lenticular.selection.services import (
     NotServedError,
     Served,
     answer_lease,
+    ask_again_if_outdated,
     find_served,
     give_back_twice_leased,
     retire_entry,
@@ -233,6 +234,7 @@ def _count(classification: Classification, served: Served) -> Recorded:
     retirement = retire_if_due(workflow=workflow, subject=subject, tally=tally)
     if retirement:
         retire_entry(workflow=workflow, subject_id=subject.pk)
+    ask_again_if_outdated(version=classification.version, subject_id=subject.pk)
     is_retired = served.is_retired or retirement is not None
     return Recorded(classification, created=True, retired=is_retired, tally=tally)
 
