@@ -127,9 +127,10 @@ class TestCommand:
         def killed(**_named):
             raise KeyboardInterrupt
 
-        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patched:
             patched.setattr(create_workflow_command, "reopen_queue", killed)
-            self.run("shapes", "--tree", tree_file)
+            with pytest.raises(KeyboardInterrupt):
+                self.run("shapes", "--tree", tree_file)
         assert get_workflow(slug="shapes").current_version == universe.version
 
         assert self.run("shapes", "--tree", tree_file) == "shapes version 2: 0 subjects queued\n"
