@@ -287,14 +287,14 @@ def merge_volunteers(*, anonymous: Volunteer, into: Volunteer) -> Volunteer:
     """
     with transaction.atomic():
         merged = lock_volunteer(volunteer=anonymous).pk == into.pk
+        # First, as it refuses: votes of a volunteer who is another's already stay counted.
+        merge_accounts(anonymous=anonymous, into=into)
         if not merged:
-            lock_volunteer(volunteer=into)
             for vote in uncount_duplicates(anonymous=anonymous, into=into):
                 take_back_vote(
                     workflow_id=vote.workflow_id,
                     subject_id=vote.subject_id,
                     came_back=vote.came_back,
                 )
-        merge_accounts(anonymous=anonymous, into=into)
     give_back_twice_leased(volunteer=into)
     return into

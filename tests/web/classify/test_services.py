@@ -71,6 +71,14 @@ def serve(universe, *volunteers, count=12):
     return sorted(set.intersection(*served), key=lambda subject: subject.pk)
 
 
+def publish_other_tree(universe):
+    """Ask another tree from now on; return the version asked before."""
+    old, document = universe.version, {**small_tree().to_dict(), "name": "Other shapes"}
+    publish_version(workflow=universe.workflow, tree=type(universe.tree).from_dict(document))
+    reopen_queue(workflow=universe.workflow)
+    return old
+
+
 def entry_of(subject):
     return QueueEntry.objects.get(subject=subject)
 
@@ -388,6 +396,19 @@ class TestMerging:
         with pytest.raises(AlreadyMergedError):
             merge_volunteers(anonymous=universe.anonymous, into=volunteer_of(user=universe.expert))
 
+    def test_a_merge_into_a_second_account_is_refused_whatever_was_uncounted(self, quiet_universe):
+        universe = quiet_universe
+        first, second = universe.volunteer, volunteer_of(user=universe.expert)
+        subject = serve(universe, first, second, universe.anonymous)[0]
+        for volunteer in (first, second):
+            answer(universe, volunteer, subject)
+        publish_other_tree(universe)
+        answer(universe, universe.anonymous, subject)
+        merge_volunteers(anonymous=universe.anonymous, into=first)
+
+        with pytest.raises(AlreadyMergedError):
+            merge_volunteers(anonymous=universe.anonymous, into=second)
+
     def test_nobody_sees_again_what_they_saw_before_signing_in(self, quiet_universe):
         universe = quiet_universe
         before = {
@@ -411,13 +432,6 @@ class TestNewVersion:
     def universe(self, db):
         return build_universe(votes=False, retirement_votes=2, has_practice=False)
 
-    def publish(self, universe):
-        """Ask another tree from now on; return the version asked before."""
-        old, document = universe.version, {**small_tree().to_dict(), "name": "Other shapes"}
-        publish_version(workflow=universe.workflow, tree=type(universe.tree).from_dict(document))
-        reopen_queue(workflow=universe.workflow)
-        return old
-
     def answer_as_before(self, universe, old, subject):
         record_classification(
             volunteer=universe.anonymous,
@@ -439,7 +453,7 @@ class TestNewVersion:
 
     def test_a_galaxy_held_meanwhile_and_answered_as_it_was_asked(self, universe):
         first, *_, last = serve(universe, universe.anonymous, count=6)
-        old = self.publish(universe)
+        old = publish_other_tree(universe)
         self.answer_as_before(universe, old, first)
         answer(universe, universe.anonymous, last)
 
@@ -448,13 +462,13 @@ class TestNewVersion:
     def test_a_galaxy_given_back_meanwhile_and_answered_late(self, universe):
         [subject] = serve(universe, universe.anonymous, count=1)
         lapse_leases(now=timezone.now() + timedelta(days=1), limit=1)
-        old = self.publish(universe)
+        old = publish_other_tree(universe)
         self.answer_as_before(universe, old, subject)
 
         assert set(self.finish(universe)) == {2}
 
     def test_a_galaxy_served_afterwards_to_a_page_that_asks_the_old_tree(self, universe):
-        old = self.publish(universe)
+        old = publish_other_tree(universe)
         [subject] = serve(universe, universe.anonymous, count=1)
         self.answer_as_before(universe, old, subject)
 
@@ -473,7 +487,7 @@ class TestNewVersion:
             )
             if lease.arm == "practice"
         ]
-        old = self.publish(universe)
+        old = publish_other_tree(universe)
         self.answer_as_before(universe, old, practised)
 
         assert entry_of(practised).room == 2
