@@ -75,8 +75,8 @@ def _recounted(key: str, rows: QuerySet[Any]) -> Mark:
 
 def _newest(rows: QuerySet[Any]) -> int:
     """Return the highest id of the whole table, whichever of its rows are counted."""
-    table = QuerySet(rows.model).order_by("-pk")
-    return table.values_list("pk", flat=True).first() or 0
+    table: QuerySet[Any] = QuerySet(rows.model)
+    return table.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _advanced(mark: Mark, rows: QuerySet[Any], newest: int) -> Mark:
