@@ -181,6 +181,99 @@ def double_vote():
     return {"told": sorted(at_once(*[post] * WRITERS)), **log_state()}
 
 
+def late_and_last():
+    """An answer whose lease has lapsed meets the one that retires the subject, both half done."""
+    from django.utils import timezone
+
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from lenticular.selection.models import Lease
+    from lenticular.selection.services import lapse_leases
+    from tests import universe as world
+
+    universe = load()
+    late, last, *others = [create_anonymous_volunteer() for _ in range(6)]
+    subject = served(universe, late, 12)[0]
+    for other in others:
+        served(universe, other, 12)
+        world.answer(universe, other, subject, world.FEATURED)
+    Lease.objects.filter(volunteer=late).update(expires_at=timezone.now())
+    lapse_leases(now=timezone.now() + timedelta(seconds=1), limit=50)
+    served(universe, last, 12)
+    late_there, last_there = forks.Event(), forks.Event()
+
+    def post(volunteer, step, mine, theirs):
+        _pause_before(step, mine, theirs)
+        return tell(world.answer, universe, volunteer, subject, world.FEATURED)
+
+    told = at_once(
+        lambda: post(late, "count_classification", late_there, last_there),
+        lambda: post(last, "retire_if_due", last_there, late_there),
+    )
+    return {"told": told, **log_state()}
+
+
+def new_version_during_a_vote():
+    """Another tree is published between a vote's last statement and its commit."""
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from lenticular.classify import services
+    from lenticular.consensus.models import Tally
+    from tests import universe as world
+
+    universe = load()
+    [subject] = served(universe, universe.anonymous)
+    voted, published = forks.Event(), forks.Event()
+    ask_again = services.ask_again_if_outdated
+
+    def ask_again_and_wait(**named):
+        ask_again(**named)
+        voted.set()
+        published.wait(10)
+
+    def post():
+        services.ask_again_if_outdated = ask_again_and_wait
+        return tell(world.answer, universe, universe.anonymous, subject, world.FEATURED)
+
+    def publish():
+        voted.wait(10)
+        _publish_other_tree(universe)
+        published.set()
+        return "published"
+
+    told = at_once(post, publish)
+    universe = load()
+    for _ in range(5):
+        volunteer = create_anonymous_volunteer()
+        for each in served(universe, volunteer, 12):
+            world.answer(universe, volunteer, each, world.FEATURED)
+    new = Tally.objects.filter(version=universe.version)
+    return {"told": told, "new": [tally.classifications for tally in new], **log_state()}
+
+
+def _publish_other_tree(universe):
+    from lenticular.selection.services import reopen_queue
+    from lenticular.workflows.services import publish_version
+    from tests.universe import small_tree
+
+    document = {**small_tree().to_dict(), "name": "Other shapes"}
+    with transaction.atomic():
+        publish_version(workflow=universe.workflow, tree=type(universe.tree).from_dict(document))
+        reopen_queue(workflow=universe.workflow)
+
+
+def _pause_before(step, mine, theirs):
+    """Have this process say that it has come to a step of a vote, and await the other's word."""
+    from lenticular.classify import services
+
+    go_on = getattr(services, step)
+
+    def paused(**named):
+        mine.set()
+        theirs.wait(10)
+        return go_on(**named)
+
+    setattr(services, step, paused)
+
+
 def scarce_subject():
     """Eight volunteers ask at once while there is room for five, on one subject."""
     from lenticular.accounts.services import create_anonymous_volunteer

@@ -38,6 +38,22 @@ def test_one_volunteer_votes_once_for_a_subject(stack):
     assert happened["log"] == happened["tallied"] == 1
 
 
+def test_a_late_answer_and_the_last_one_do_not_wait_for_each_other(stack):
+    happened = stack.drive("late_and_last")
+
+    assert happened["told"] == ["created", "created"]
+    assert happened["log"] == happened["tallied"] == 6
+    assert happened["retired"] == 1
+
+
+def test_a_vote_under_way_while_a_tree_is_published_leaves_its_subject_no_vote_short(stack):
+    happened = stack.drive("new_version_during_a_vote")
+
+    assert happened["told"] == ["created", "published"]
+    assert happened["new"] == [5] * 12
+    assert happened["retired"] == 12
+
+
 def test_a_subject_is_never_promised_to_more_people_than_needed(stack):
     assert stack.drive("scarce_subject") == {"granted": 5, "leases": 5, "room": 0}
 

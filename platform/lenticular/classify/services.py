@@ -1,4 +1,8 @@
-"""The volunteer's writes: the one place that calls log, tally, lease and retirement in turn."""
+"""The volunteer's writes: the one place that calls log, tally, lease and retirement in turn.
+
+Whoever changes a tally and then the queue changes the tally first, so that nobody waits in
+a circle.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ from lenticular.selection.services import (
     NotServedError,
     Served,
     answer_lease,
+    ask_again_if_outdated,
     find_served,
     give_back_twice_leased,
     retire_entry,
@@ -219,15 +224,17 @@ def _unanswered(
 
 
 def _count(classification: Classification, served: Served) -> Recorded:
-    """Bring lease, tally and retirement up to the log; practice is no vote."""
+    """Bring tally, lease and retirement up to the log, in this order; practice is no vote."""
     workflow, subject = classification.workflow, classification.subject
-    answer_lease(lease=served.lease)
     if classification.kind != Kind.VOTE:
+        answer_lease(lease=served.lease)
         return Recorded(classification, created=True, retired=served.is_retired)
     tally = count_classification(classification=classification)
+    answer_lease(lease=served.lease)
     retirement = retire_if_due(workflow=workflow, subject=subject, tally=tally)
     if retirement:
         retire_entry(workflow=workflow, subject_id=subject.pk)
+    ask_again_if_outdated(version=classification.version, subject_id=subject.pk)
     is_retired = served.is_retired or retirement is not None
     return Recorded(classification, created=True, retired=is_retired, tally=tally)
 
@@ -280,14 +287,14 @@ def merge_volunteers(*, anonymous: Volunteer, into: Volunteer) -> Volunteer:
     """
     with transaction.atomic():
         merged = lock_volunteer(volunteer=anonymous).pk == into.pk
+        # First, as it refuses: votes of a volunteer who is another's already stay counted.
+        merge_accounts(anonymous=anonymous, into=into)
         if not merged:
-            lock_volunteer(volunteer=into)
             for vote in uncount_duplicates(anonymous=anonymous, into=into):
                 take_back_vote(
                     workflow_id=vote.workflow_id,
                     subject_id=vote.subject_id,
                     came_back=vote.came_back,
                 )
-        merge_accounts(anonymous=anonymous, into=into)
     give_back_twice_leased(volunteer=into)
     return into

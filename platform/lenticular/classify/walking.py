@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -135,11 +136,11 @@ def _time(form: QueryDict) -> datetime:
     text = form.get("started_at", "")
     try:
         time = parse_datetime(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise BadFormError(f"started_at must be a time with its zone, is {text[:40]!r}")
-    return time
+        if time is not None and time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # No time, or one that is before the year 1 or after 9999 in UTC.
+    raise BadFormError(f"started_at must be a time with its zone, is {text[:40]!r}")
 
 
 def _steps(form: QueryDict) -> tuple[Step, ...]:

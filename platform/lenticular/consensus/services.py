@@ -83,9 +83,9 @@ def retire_if_due(*, workflow: Workflow, subject: Subject, tally: Tally) -> Reti
 def uncount_duplicates(*, anonymous: Volunteer, into: Volunteer) -> list[Uncounted]:
     """Take the later vote out of the tally wherever both volunteers voted.
 
-    Call it in the transaction that merges them, before the merge. The log keeps both
-    votes; of one person's votes for a subject, over all versions of a workflow, the
-    earliest in the log counts. A subject that is not due any more is not retired any more.
+    Call it in the transaction that merges them. The log keeps both votes; of one person's
+    votes for a subject, over all versions of a workflow, the earliest in the log counts. A
+    subject that is not due any more is not retired any more.
     """
     duplicates = list(_duplicates(anonymous, into))
     workflows = sorted({vote.workflow_id for vote in duplicates})
@@ -98,7 +98,7 @@ def _duplicates(anonymous: Volunteer, into: Volunteer) -> Iterator[Classificatio
     counted = (
         _votes()
         .filter(
-            volunteer__in=identities(into),
+            volunteer__in=set(identities(into)) - {anonymous.pk},
             workflow=OuterRef("workflow"),
             subject=OuterRef("subject"),
         )

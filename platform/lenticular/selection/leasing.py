@@ -1,7 +1,7 @@
 """Leases: a subject is promised to a volunteer, answered, or given back.
 
-Whoever changes a lease and its queue entry changes the lease first, and one pair per
-transaction, so that nobody waits in a circle.
+Whoever changes a lease and its queue entry changes the lease first (and the subject's tally
+before either), and one pair per transaction, so that nobody waits in a circle.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ from lenticular.workflows.models import Workflow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lenticular.workflows.models import WorkflowVersion
+
 CHUNK = 500
 
 
@@ -131,7 +133,9 @@ def reopen_queue(*, workflow: Workflow) -> int:
     """Ask anew about subjects half done under an earlier version; return how many changed.
 
     Every subject that is not retired gets room for the votes that its tally under the
-    current version still lacks.
+    current version still lacks. No lease out is counted on: whoever holds it may not know of
+    this version yet, and their answer may be under way. A subject gets at most as many votes
+    too many as it had leases out, and never one too few.
     """
     _lock(workflow)
     changed, after = 0, 0
@@ -139,9 +143,9 @@ def reopen_queue(*, workflow: Workflow) -> int:
         reopened = []
         for entry, standing in _locked_entries(workflow, subject_ids):
             lacking = max(0, workflow.retirement_votes - standing.current)
-            wanted, room = standing.received + lacking, lacking - standing.out
-            if (entry.wanted, entry.room) != (wanted, room):
-                entry.wanted, entry.room = wanted, room
+            wanted = standing.received + standing.out + lacking
+            if (entry.wanted, entry.room) != (wanted, lacking):
+                entry.wanted, entry.room = wanted, lacking
                 reopened.append(entry)
         _store(reopened)
         changed, after = changed + len(reopened), subject_ids[-1]
@@ -212,6 +216,18 @@ def _chunks(rows: Iterable[QueueRow]) -> Iterator[list[QueueRow]]:
 def retire_entry(*, workflow: Workflow, subject_id: int) -> None:
     """Serve the subject no more; idempotent."""
     QueueEntry.objects.filter(workflow=workflow, subject=subject_id).update(is_retired=True)
+
+
+@transaction.atomic(savepoint=False)
+def ask_again_if_outdated(*, version: WorkflowVersion, subject_id: int) -> None:
+    """Make room for one more person where a vote answered `version` and another is asked now.
+
+    Such a vote has taken a place and adds nothing to the tally that is to be filled. Which
+    version is asked now is read here, not earlier: call it last.
+    """
+    entries = QueueEntry.objects.filter(workflow=version.workflow_id, subject=subject_id)
+    outdated = entries.exclude(workflow__current_version=version)
+    outdated.update(wanted=F("wanted") + 1, room=F("room") + 1)
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from lenticular.selection.leasing import (
 )
 from lenticular.selection.queue import (
     QueueRow,
+    ask_again_if_outdated,
     fill_queue,
     find_queue_differences,
     publish_queue,
@@ -26,6 +27,7 @@ __all__ = [
     "QueueRow",
     "Served",
     "answer_lease",
+    "ask_again_if_outdated",
     "fill_queue",
     "find_lease",
     "find_queue_differences",

@@ -204,8 +204,8 @@ REST_FRAMEWORK = {
     ],
     "NUM_PROXIES": LENTICULAR_PROXY_COUNT,
     "DEFAULT_THROTTLE_RATES": {
-        "anon": environment.text("LENTICULAR_THROTTLE_ANONYMOUS", "600/min"),
-        "user": environment.text("LENTICULAR_THROTTLE_USER", "1200/min"),
+        "anon": environment.rate("LENTICULAR_THROTTLE_ANONYMOUS", "600/min"),
+        "user": environment.rate("LENTICULAR_THROTTLE_USER", "1200/min"),
     },
 }
 SPECTACULAR_SETTINGS = {

@@ -7,6 +7,7 @@ check ``lenticular.E001`` reports it with a hint before anything starts.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
@@ -40,6 +41,19 @@ def number(name: str, default: int, *, at_least: int = 0) -> int:
     if value.isdecimal() and int(value) >= at_least:
         return int(value)
     rule = f"{name} must be a whole number of at least {at_least}, is {value!r}"
+    PROBLEMS.append((rule, f"Set {name}={default}, or unset it."))
+    return default
+
+
+_PERIODS = "s|sec|second|m|min|minute|h|hour|d|day"
+
+
+def rate(name: str, default: str) -> str:
+    """Return the variable as a number of requests per period, as REST framework reads it."""
+    value = text(name, default)
+    if re.fullmatch(rf"[1-9][0-9]*/({_PERIODS})", value):
+        return value
+    rule = f"{name} must be a number of requests per s, min, hour or day, is {value!r}"
     PROBLEMS.append((rule, f"Set {name}={default}, or unset it."))
     return default
 

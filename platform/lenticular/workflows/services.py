@@ -92,7 +92,8 @@ def publish_version(*, workflow: Workflow, tree: DecisionTree) -> WorkflowVersio
     """Make `tree` what the workflow asks from now on; the tree asked now makes no new version.
 
     Votes of other versions stay in the log and are tallied apart. Call
-    `selection.services.reopen_queue` afterwards, so that subjects half done are asked anew.
+    `selection.services.reopen_queue` afterwards, in the same transaction, so that subjects
+    half done are asked anew.
     """
     locked = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
     current = locked.current_version

@@ -176,7 +176,8 @@ def with_images(value: Any, change: Change, where: str = "") -> Any:
     if isinstance(value, Mapping):
         return {
             key: change(each, _join(where, key))
-            if key == "image"
+            # "image" may be the slug of a question or answer, too.
+            if key == "image" and isinstance(each, str)
             else with_images(each, change, _join(where, key))
             for key, each in value.items()
         }

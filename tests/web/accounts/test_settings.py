@@ -1,13 +1,14 @@
-"""What the environment says of mail; a bad word of it is a problem with a hint."""
+"""What the environment says of mail and of rates; a bad word of it is a problem with a hint."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+from rest_framework.throttling import SimpleRateThrottle
 
 from lenticular.settings import environment
-from lenticular.settings.environment import MailServer, mail_server, sender
+from lenticular.settings.environment import MailServer, mail_server, rate, sender
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -67,6 +68,27 @@ def test_a_bad_sender_is_a_problem_with_a_hint(monkeypatch, problems, value):
     assert problems[0][0].startswith("ANY_SENDER must be a mail address")
 
 
+@pytest.mark.parametrize("value", ["600/min", "1/s", "20/second", "5/h", "1000/day"])
+def test_a_rate_is_read_as_it_stands(monkeypatch, problems, value):
+    monkeypatch.setenv("ANY_RATE", value)
+
+    assert rate("ANY_RATE", "9/min") == value
+    assert problems == []
+    assert SimpleRateThrottle.parse_rate(None, value)[0] == int(value.partition("/")[0])
+
+
+@pytest.mark.parametrize(
+    "value", ["600", "600/", "/min", "many/min", "0/min", "-1/min", "600 / min", "600/month"]
+)
+def test_a_bad_rate_is_a_problem_with_a_hint(monkeypatch, problems, value):
+    monkeypatch.setenv("ANY_RATE", value)
+
+    assert rate("ANY_RATE", "9/min") == "9/min"
+    ((rule, hint),) = problems
+    assert rule.startswith("ANY_RATE must be a number of requests per s, min, hour or day")
+    assert hint == "Set ANY_RATE=9/min, or unset it."
+
+
 def check_production(**variables):
     given = {
         "DJANGO_SETTINGS_MODULE": "lenticular.settings.production",
@@ -88,6 +110,18 @@ def test_production_says_what_of_mail_is_not_set():
     assert code == 1
     assert "LENTICULAR_EMAIL_URL must be set in production" in told
     assert "LENTICULAR_EMAIL_FROM must be set in production" in told
+
+
+@pytest.mark.parametrize("who", ["ANONYMOUS", "USER"])
+def test_a_throttle_that_the_api_could_not_read_stops_the_start(who):
+    code, told = check_production(
+        LENTICULAR_EMAIL_URL="smtp+tls://u:p@mx",
+        LENTICULAR_EMAIL_FROM="mail@example.org",
+        **{f"LENTICULAR_THROTTLE_{who}": "600"},
+    )
+
+    assert code == 1
+    assert f"LENTICULAR_THROTTLE_{who} must be a number of requests" in told
 
 
 def test_production_with_mail_starts():

@@ -87,7 +87,7 @@ def test_a_snapshot_costs_few_queries_however_many_votes_there_are(
 ):
     home_snapshot()
     cache.delete("classify:home")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(13):
         home_snapshot()
 
 

@@ -1,7 +1,9 @@
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from lenticular.accounts.services import (
     AlreadyMergedError,
@@ -23,7 +25,14 @@ from lenticular.consensus.models import Retirement
 from lenticular.consensus.selectors import tally_of
 from lenticular.consensus.services import rebuild_consensus
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
-from lenticular.selection.services import NotServedError, lease_subjects, rebuild_queue
+from lenticular.selection.services import (
+    NotServedError,
+    lapse_leases,
+    lease_subjects,
+    rebuild_queue,
+    reopen_queue,
+)
+from lenticular.workflows.services import publish_version
 from tests.universe import (
     ARTIFACT,
     FEATURED,
@@ -32,6 +41,8 @@ from tests.universe import (
     answer,
     build_universe,
     classify,
+    give_gold,
+    small_tree,
 )
 
 
@@ -58,6 +69,14 @@ def serve(universe, *volunteers, count=12):
         for volunteer in volunteers
     ]
     return sorted(set.intersection(*served), key=lambda subject: subject.pk)
+
+
+def publish_other_tree(universe):
+    """Ask another tree from now on; return the version asked before."""
+    old, document = universe.version, {**small_tree().to_dict(), "name": "Other shapes"}
+    publish_version(workflow=universe.workflow, tree=type(universe.tree).from_dict(document))
+    reopen_queue(workflow=universe.workflow)
+    return old
 
 
 def entry_of(subject):
@@ -377,6 +396,19 @@ class TestMerging:
         with pytest.raises(AlreadyMergedError):
             merge_volunteers(anonymous=universe.anonymous, into=volunteer_of(user=universe.expert))
 
+    def test_a_merge_into_a_second_account_is_refused_whatever_was_uncounted(self, quiet_universe):
+        universe = quiet_universe
+        first, second = universe.volunteer, volunteer_of(user=universe.expert)
+        subject = serve(universe, first, second, universe.anonymous)[0]
+        for volunteer in (first, second):
+            answer(universe, volunteer, subject)
+        publish_other_tree(universe)
+        answer(universe, universe.anonymous, subject)
+        merge_volunteers(anonymous=universe.anonymous, into=first)
+
+        with pytest.raises(AlreadyMergedError):
+            merge_volunteers(anonymous=universe.anonymous, into=second)
+
     def test_nobody_sees_again_what_they_saw_before_signing_in(self, quiet_universe):
         universe = quiet_universe
         before = {
@@ -391,6 +423,78 @@ class TestMerging:
         assert len(before) == 5
         assert before | after == {subject.pk for subject in universe.subjects}
         assert not before & after
+
+
+class TestNewVersion:
+    """A galaxy is asked about until the tally of the tree that is asked now is full."""
+
+    @pytest.fixture
+    def universe(self, db):
+        return build_universe(votes=False, retirement_votes=2, has_practice=False)
+
+    def answer_as_before(self, universe, old, subject):
+        record_classification(
+            volunteer=universe.anonymous,
+            uuid=uuid4(),
+            version_id=old.pk,
+            subject_id=subject.pk,
+            annotations=FEATURED,
+        )
+
+    def finish(self, universe):
+        """Have newcomers classify whatever is left; return the sizes of the current tallies."""
+        for _ in range(8):
+            classify(universe, create_anonymous_volunteer(), 12)
+        assert Retirement.objects.count() == 12
+        return [
+            tally_of(version=universe.version, subject_id=subject.pk).classifications
+            for subject in universe.subjects
+        ]
+
+    def test_a_galaxy_held_meanwhile_and_answered_as_it_was_asked(self, universe):
+        first, *_, last = serve(universe, universe.anonymous, count=6)
+        old = publish_other_tree(universe)
+        self.answer_as_before(universe, old, first)
+        answer(universe, universe.anonymous, last)
+
+        assert set(self.finish(universe)) == {2}
+
+    def test_a_galaxy_given_back_meanwhile_and_answered_late(self, universe):
+        [subject] = serve(universe, universe.anonymous, count=1)
+        lapse_leases(now=timezone.now() + timedelta(days=1), limit=1)
+        old = publish_other_tree(universe)
+        self.answer_as_before(universe, old, subject)
+
+        assert set(self.finish(universe)) == {2}
+
+    def test_a_galaxy_served_afterwards_to_a_page_that_asks_the_old_tree(self, universe):
+        old = publish_other_tree(universe)
+        [subject] = serve(universe, universe.anonymous, count=1)
+        self.answer_as_before(universe, old, subject)
+
+        assert set(self.finish(universe)) == {2}
+
+    def test_practice_under_the_old_tree_makes_no_room(self, universe):
+        universe.workflow.has_practice = True
+        give_gold(universe, next(each for each in universe.subjects if not in_panel(each)))
+        [practised] = [
+            lease.subject
+            for lease in lease_subjects(
+                workflow=universe.workflow,
+                volunteer=universe.anonymous,
+                count=12,
+                rng=random.Random(7),
+            )
+            if lease.arm == "practice"
+        ]
+        old = publish_other_tree(universe)
+        self.answer_as_before(universe, old, practised)
+
+        assert entry_of(practised).room == 2
+
+
+def in_panel(subject):
+    return entry_of(subject).in_panel
 
 
 def test_a_workflow_is_classified_to_its_end(db):

@@ -4,6 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lenticular.common.errors import ConflictError, InvalidInputError, NotFoundError
+from lenticular.selection.management.commands import create_workflow as create_workflow_command
 from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import Workflow
 from lenticular.workflows.selectors import get_version, get_workflow
@@ -119,6 +120,22 @@ class TestCommand:
             told = self.run("shapes", "--tree", tree_file)
 
         assert told == "shapes version 2: 0 subjects queued\n"
+
+    def test_one_killed_before_it_has_reopened_the_queue_starts_anew(
+        self, universe, tree_file, monkeypatch
+    ):
+        def killed(**_named):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(create_workflow_command, "reopen_queue", killed)
+            with pytest.raises(KeyboardInterrupt):
+                self.run("shapes", "--tree", tree_file)
+        assert get_workflow(slug="shapes").current_version == universe.version
+
+        assert self.run("shapes", "--tree", tree_file) == "shapes version 2: 0 subjects queued\n"
+        asked = QueueEntry.objects.filter(is_retired=False)
+        assert set(asked.values_list("room", flat=True)) == {3}
 
     @pytest.mark.parametrize(
         "wrong",

@@ -229,6 +229,20 @@ def test_images_are_decoded_again_and_kept_by_their_content(workflow, tmp_path):
         assert image.format == "JPEG"
 
 
+@pytest.mark.django_db
+def test_an_answer_may_be_called_image():
+    tree = small_tree().to_dict()
+    tree["questions"][1]["answers"][0]["slug"] = "image"
+    entry = {"text": {"en": "A picture."}, "images": ["drawn:round-1"]}
+    document = {"questions": {"roundness": {"image": entry}}}
+
+    published = publish_guide(
+        workflow=of_tree(DecisionTree.from_dict(tree)), document=document, folder=NOWHERE
+    )
+
+    assert published.document == document
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [

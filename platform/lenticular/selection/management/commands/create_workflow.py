@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from lenticular.common.errors import LenticularError
 from lenticular.selection.services import fill_queue, reopen_queue
@@ -78,8 +79,10 @@ def _renew(
         raise CommandError(f"the rules of {workflow} stay as they were made, leave {rules} out")
     add_subject_sets(workflow=workflow, subject_sets=sets)
     before = workflow.current_version_id
-    if publish_version(workflow=workflow, tree=tree).pk != before:
-        reopen_queue(workflow=workflow)
+    # Both or neither: run again after a kill, this could not tell that the queue is still due.
+    with transaction.atomic():
+        if publish_version(workflow=workflow, tree=tree).pk != before:
+            reopen_queue(workflow=workflow)
 
 
 def _tree(path: Path) -> DecisionTree:
