@@ -130,7 +130,7 @@ def surprise(
     tree: DecisionTree,
     *,
     concentrations: Floats | None = None,
-    draws: Floats | None = None,
+    left_out: Floats | None = None,
     seed: int = 0,
 ) -> SurpriseTable:
     """Return how surprising each galaxy's votes are to models that have not seen them.
@@ -146,8 +146,8 @@ def surprise(
         The decision tree.
     concentrations
         Out-of-fold Dirichlet concentrations (n, A), NaN rows where missing.
-    draws
-        Leave-one-out draws (T, n, A) of vote fractions.
+    left_out
+        Leave-one-out mean vote fractions (n, A), NaN rows where missing.
     seed
         For the replicates.
 
@@ -158,7 +158,7 @@ def surprise(
     """
     votes = as_counts(counts, len(tree.label_cols))
     _require_shape("concentrations", concentrations, votes.shape)
-    _require_shape("draws", None if draws is None else draws[0], votes.shape)
+    _require_shape("left_out", left_out, votes.shape)
     n_questions = len(tree.question_slices)
     p_values = np.full((len(votes), n_questions), np.nan)
     log_odds = np.full((len(votes), n_questions), -np.inf)
@@ -167,8 +167,8 @@ def surprise(
     for place, columns in enumerate(tree.question_slices.values()):
         part = votes[:, columns]
         alpha = None if concentrations is None else concentrations[:, columns]
-        drawn = None if draws is None else draws[:, :, columns]
-        predictive = calibrate(part, alpha, drawn, seed)
+        means = None if left_out is None else left_out[:, columns]
+        predictive = calibrate(part, alpha, means, seed)
         expected[:, columns] = predictive.expected
         totals[:, place] = part.sum(axis=1)
         log_odds[:, place] = _log_odds(part, predictive)
@@ -244,8 +244,8 @@ def flag_mislabels(
     votes = as_counts(counts, len(tree.label_cols))
     if len(ids) != len(votes):
         raise InvalidInputError(f"ids must have {len(votes)} entries, has {len(ids)}")
-    draws = None if gp is None else gp.leave_one_out_fractions(GP_DRAWS, seed)
-    table = surprise(votes, tree, concentrations=oof_concentrations, draws=draws, seed=seed)
+    left_out = None if gp is None else gp.leave_one_out_means(GP_DRAWS, seed)
+    table = surprise(votes, tree, concentrations=oof_concentrations, left_out=left_out, seed=seed)
     q_values = expected_false_discoveries(table.local_false_discovery_rates())
     ranked = np.argsort(-table.galaxy_scores(), kind="stable")
     flagged = ranked[q_values[ranked] <= false_discovery_rate]
@@ -330,4 +330,4 @@ def _reason(question: str, slugs: list[str], votes: Floats, expected: Floats) ->
 
 def _require_shape(name: str, values: Floats | None, shape: tuple[int, ...]) -> None:
     if values is not None and values.shape != shape:
-        raise InvalidInputError(f"{name} must be (..., {shape[0]}, {shape[1]}), is {values.shape}")
+        raise InvalidInputError(f"{name} must be ({shape[0]}, {shape[1]}), is {values.shape}")

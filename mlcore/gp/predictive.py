@@ -1,7 +1,7 @@
 """What a galaxy's votes should look like, to models that have not seen them.
 
-The models are the CNN's out-of-fold concentrations and the GP's leave-one-out draws. Their
-mean fractions go into one mixture per question (`mlcore.gp.mixture`), which is fitted to the
+The models are the CNN's out-of-fold concentrations and the GP's leave-one-out means. Both
+go as fractions into one mixture per question (`mlcore.gp.mixture`), which is fitted to the
 votes, pools the models, and gives each galaxy's posterior odds of wrong votes.
 
 Where nobody disagrees on any galaxy, votes say nothing of how volunteers err: they are then
@@ -125,7 +125,7 @@ def certain_counts(labels: npt.ArrayLike, n_answers: int) -> Floats:
 
 
 def calibrate(
-    counts: Floats, concentrations: Floats | None, draws: Floats | None, seed: int = 0
+    counts: Floats, concentrations: Floats | None, left_out: Floats | None, seed: int = 0
 ) -> VotePredictive:
     """Fit the predictive of one question to its votes.
 
@@ -139,8 +139,8 @@ def calibrate(
         Votes (n, K).
     concentrations
         Out-of-fold Dirichlet concentrations (n, K), or None. NaN rows are missing.
-    draws
-        Leave-one-out draws (T, n, K), or None. Galaxies with a NaN are missing.
+    left_out
+        Leave-one-out mean fractions (n, K), or None. NaN rows are missing.
     seed
         Chooses the galaxies of the fit.
 
@@ -149,10 +149,10 @@ def calibrate(
     InvalidInputError
         If there is neither.
     """
-    if concentrations is None and draws is None:
-        raise InvalidInputError("concentrations or draws must be given, both are None")
+    if concentrations is None and left_out is None:
+        raise InvalidInputError("concentrations or left_out must be given, both are None")
     given = [] if concentrations is None else [np.maximum(concentrations, SMALLEST_CONCENTRATION)]
-    means = np.stack(given + ([] if draws is None else [draws.mean(axis=0)]))
+    means = np.stack(given + ([] if left_out is None else [left_out]))
     base = base_concentrations(counts, 1.0)
     usable = np.isfinite(means).all(axis=2)
     log_means = _log_shares(np.where(usable[:, :, None], means, base))

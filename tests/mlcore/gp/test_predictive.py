@@ -45,7 +45,7 @@ def test_graded_fractions_and_sharp_kinds_are_told_apart():
 
 def test_the_better_model_has_the_greater_say():
     alpha, counts = graded(300, 10)
-    blind = np.random.default_rng(1).dirichlet(np.ones(3), size=(16, 300))
+    blind = np.random.default_rng(1).dirichlet(np.full(3, 16.0), size=300)
     powers = calibrate(counts, alpha, blind).mixture.log_powers
     assert powers[0] > powers[1] + 1.0
 
@@ -65,7 +65,7 @@ def test_all_the_ways_to_vote_add_up_to_one(world):
 
 def test_drawn_votes_have_the_expected_fractions():
     alpha, counts = one_kind_or_another(60, 6)
-    found = calibrate(counts, alpha, alpha[None] / alpha.sum(axis=1, keepdims=True))
+    found = calibrate(counts, alpha, alpha / alpha.sum(axis=1, keepdims=True))
     drawn = found.sample_votes(6, 4000, np.arange(60), np.random.default_rng(0))
     np.testing.assert_allclose(drawn.mean(axis=1) / 6, found.expected, atol=0.03)
 
@@ -97,5 +97,5 @@ def test_a_question_that_everybody_answers_alike_is_fine(n_answers):
 
 
 def test_no_model_at_all_is_refused():
-    with pytest.raises(InvalidInputError, match="concentrations or draws must be given"):
+    with pytest.raises(InvalidInputError, match="concentrations or left_out must be given"):
         calibrate(np.ones((3, 2)), None, None)
