@@ -199,8 +199,9 @@ def find_alike(
 ) -> list[list[str]]:
     """Return for each flagged the galaxies nearest to it whose votes are as its own should be.
 
-    At most four, nearest first: those not flagged themselves on which most votes on the
-    question went to the answer that the models expect. None for a galaxy without features.
+    At most four, nearest first: those not flagged themselves on which more than half of the
+    votes on the question went to the answer that the models expect. None for a galaxy without
+    features.
     """
     place = {id_str: row for row, id_str in enumerate(judged.ids)}
     sound: NDArray[np.bool_] = np.asarray(np.isfinite(judged.features).all(axis=1))
@@ -210,7 +211,7 @@ def find_alike(
         columns = tree.question_slices[each.question]
         votes = judged.counts[:, columns]
         answer = list(each.expected).index(_top(each.expected))
-        agreeing = sound & (votes.sum(axis=1) > 0) & (votes.argmax(axis=1) == answer)
+        agreeing = sound & (2 * votes[:, answer] > votes.sum(axis=1))
         others, own = np.flatnonzero(agreeing), judged.features[place[each.id_str]]
         distance = np.linalg.norm(judged.features[others] - own, axis=1)
         nearest = others[np.argsort(distance, kind="stable")[:ALIKE]]
