@@ -131,6 +131,7 @@ def surprise(
     *,
     concentrations: Floats | None = None,
     left_out: Floats | None = None,
+    certain: bool = False,
     seed: int = 0,
 ) -> SurpriseTable:
     """Return how surprising each galaxy's votes are to models that have not seen them.
@@ -148,13 +149,16 @@ def surprise(
         Out-of-fold Dirichlet concentrations (n, A), NaN rows where missing.
     left_out
         Leave-one-out mean vote fractions (n, A), NaN rows where missing.
+    certain
+        Whether the votes are certain labels: see `mlcore.gp.predictive`.
     seed
         For the replicates.
 
     Raises
     ------
     InvalidInputError
-        If neither predictive is given, the shapes do not fit, or a count is negative.
+        If neither predictive is given, the shapes do not fit, a count is negative, or votes
+        that are certain differ on a galaxy.
     """
     votes = as_counts(counts, len(tree.label_cols))
     _require_shape("concentrations", concentrations, votes.shape)
@@ -168,7 +172,7 @@ def surprise(
         part = votes[:, columns]
         alpha = None if concentrations is None else concentrations[:, columns]
         means = None if left_out is None else left_out[:, columns]
-        predictive = calibrate(part, alpha, means, seed)
+        predictive = calibrate(part, alpha, means, seed, certain=certain)
         expected[:, columns] = predictive.expected
         totals[:, place] = part.sum(axis=1)
         log_odds[:, place] = _log_odds(part, predictive)
@@ -206,6 +210,7 @@ def flag_mislabels(
     gp: VoteGP | None,
     tree: DecisionTree,
     *,
+    certain: bool = False,
     false_discovery_rate: float = 0.1,
     review_budget: int | None = None,
     seed: int = 0,
@@ -225,6 +230,9 @@ def flag_mislabels(
         come from an encoder that has not learned these votes by heart.
     tree
         The decision tree.
+    certain
+        Whether the votes are certain labels, as a catalogue's, and not what people said: see
+        `mlcore.gp.predictive`.
     false_discovery_rate
         Expected share of clean galaxies among the flagged, above 0 and up to 1 (all).
     review_budget
@@ -235,7 +243,8 @@ def flag_mislabels(
     Raises
     ------
     InvalidInputError
-        If a rate or budget is out of range, or the shapes do not fit.
+        If a rate or budget is out of range, the shapes do not fit, or votes that are certain
+        differ on a galaxy.
     """
     if not 0 < false_discovery_rate <= 1:
         raise InvalidInputError(
@@ -245,7 +254,14 @@ def flag_mislabels(
     if len(ids) != len(votes):
         raise InvalidInputError(f"ids must have {len(votes)} entries, has {len(ids)}")
     left_out = None if gp is None else gp.leave_one_out_means(GP_DRAWS, seed)
-    table = surprise(votes, tree, concentrations=oof_concentrations, left_out=left_out, seed=seed)
+    table = surprise(
+        votes,
+        tree,
+        concentrations=oof_concentrations,
+        left_out=left_out,
+        certain=certain,
+        seed=seed,
+    )
     q_values = expected_false_discoveries(table.local_false_discovery_rates())
     ranked = np.argsort(-table.galaxy_scores(), kind="stable")
     flagged = ranked[q_values[ranked] <= false_discovery_rate]

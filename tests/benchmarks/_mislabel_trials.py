@@ -61,7 +61,7 @@ def published_doubts(galaxies):
     """Return the probability (n,) that a label is wrong with every label as published."""
     counts = certain_counts(galaxies.truth, galaxies.n_classes)
     forests, means = _predictions(galaxies, galaxies.truth, counts, 1000)
-    found = _ours(galaxies, counts, forests, means, 1000)
+    found = _ours(galaxies, counts, forests, means, 1000, certain=True)
     return 1.0 - found.local_false_discovery_rates()
 
 
@@ -75,9 +75,9 @@ def _predictions(galaxies, labels, counts, seed):
     return forests, gp.leave_one_out_means(GP_DRAWS, seed)
 
 
-def _ours(galaxies, counts, forests, means, seed):
+def _ours(galaxies, counts, forests, means, seed, *, certain):
     tree, alpha = question_of(galaxies.n_classes), TREES * forests + FLOOR
-    return surprise(counts, tree, concentrations=alpha, left_out=means, seed=seed)
+    return surprise(counts, tree, concentrations=alpha, left_out=means, certain=certain, seed=seed)
 
 
 def run(galaxies, kind, seed, published):
@@ -93,8 +93,8 @@ def run(galaxies, kind, seed, published):
     scores = _cleanlab("forest", spoilt, forests) | _cleanlab("joined", spoilt, joined)
     if not hard:
         scores["CROWDLAB, joined"] = _crowdlab(spoilt, joined)
-    alone = _ours(galaxies, counts, forests, None, seed)
-    ours = _ours(galaxies, counts, forests, means, seed)
+    alone = _ours(galaxies, counts, forests, None, seed, certain=hard)
+    ours = _ours(galaxies, counts, forests, means, seed, certain=hard)
     scores |= {"ours": ours.galaxy_scores(), "ours, forest": alone.galaxy_scores()}
     local = ours.local_false_discovery_rates()
     # One process: cleanlab would fork, and a fork of a process with threads may never return.

@@ -134,16 +134,43 @@ def test_certain_labels_that_contradict_the_models_are_found(one_question, every
     truth = np.random.default_rng(2).integers(4, size=800)
     label = np.where(wrong, (truth + 1) % 4, truth)
     counts = certain_counts(label, 4) if every == "label" else np.eye(4)[label]
-    table = surprise(counts, one_question(4), concentrations=0.5 + 20 * _seen(truth))
+    alpha = 0.5 + 20 * _seen(truth)
+    table = surprise(counts, one_question(4), concentrations=alpha, certain=True)
     assert average_precision_score(wrong, table.galaxy_scores()) > 0.8
     found = expected_false_discoveries(table.local_false_discovery_rates()) <= 0.1
     assert found.sum() > 10
     assert wrong[found].mean() > 0.8
 
 
-def _seen(truth):
-    clue = 4.0 * np.eye(4)[truth] + np.random.default_rng(9).standard_normal((len(truth), 4))
-    return softmax(2.0 * clue, axis=1)
+def test_one_vote_a_galaxy_is_not_taken_for_certain(one_question):
+    """Of galaxies with one vote each nobody disagrees, and one vote in ten is a slip."""
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet(np.full(3, 0.08), 300)
+    kind = np.array([rng.choice(3, p=each) for each in chances])
+    counts = rng.multinomial(1, 0.85 * np.eye(3)[kind] + 0.05).astype(float)
+    ids = [str(row) for row in range(300)]
+    found = flag_mislabels(
+        ids, counts, 40 * chances + 0.02, None, one_question(3), false_discovery_rate=0.2
+    )
+    assert found == []
+
+
+def test_volunteers_who_never_disagree_are_no_trouble(one_question):
+    """A simulated survey: five votes each, all alike; those on 24 are another class's."""
+    truth = np.random.default_rng(0).integers(3, size=800)
+    wrong = np.arange(800) < 24
+    counts = 5.0 * np.eye(3)[np.where(wrong, (truth + 1) % 3, truth)]
+    table = surprise(counts, one_question(3), concentrations=0.5 + 20 * _seen(truth, 3))
+    assert np.isfinite(table.galaxy_scores()).all()
+    assert np.isfinite(table.galaxy_p_values()).all()
+    found = expected_false_discoveries(table.local_false_discovery_rates()) <= 0.1
+    assert found.sum() >= 20
+    assert wrong[found].mean() >= 0.8
+
+
+def _seen(truth, n_classes=4):
+    clue = np.random.default_rng(9).standard_normal((len(truth), n_classes))
+    return softmax(2.0 * (clue + 4.0 * np.eye(n_classes)[truth]), axis=1)
 
 
 def test_votes_of_people_who_did_not_look_are_wrong_only_where_they_mislead(one_question):

@@ -70,12 +70,18 @@ def test_drawn_votes_have_the_expected_fractions():
     np.testing.assert_allclose(drawn.mean(axis=1) / 6, found.expected, atol=0.03)
 
 
-def test_only_unanimous_votes_are_certain():
+def test_votes_are_certain_only_where_the_caller_says_so():
     chances, counts = one_kind_or_another(200, 6)
-    labels = counts.argmax(axis=1)
-    certain = calibrate(certain_counts(labels, 3), chances, None).mixture
+    labels = certain_counts(counts.argmax(axis=1), 3)
+    certain = calibrate(labels, chances, None, certain=True).mixture
     np.testing.assert_allclose(certain.log_profiles.exp().diag(), 1.0, atol=1e-5)
-    assert calibrate(counts, chances, None).mixture.log_profiles.exp().diag().max() < 0.98
+    single = np.minimum(labels, 1.0)
+    assert calibrate(single, chances, None).mixture.log_profiles.exp().diag().min() < 0.98
+
+
+def test_certain_votes_that_differ_are_refused():
+    with pytest.raises(InvalidInputError, match="certain votes must be alike on each galaxy"):
+        calibrate(np.array([[5.0, 0.0], [4.0, 1.0]]), np.ones((2, 2)), None, certain=True)
 
 
 def test_labels_become_unanimous_votes():
@@ -86,11 +92,12 @@ def test_labels_become_unanimous_votes():
         certain_counts([2], 2)
 
 
+@pytest.mark.parametrize("certain", [False, True])
 @pytest.mark.parametrize("n_answers", [1, 2])
-def test_a_question_that_everybody_answers_alike_is_fine(n_answers):
+def test_a_question_that_everybody_answers_alike_is_fine(n_answers, certain):
     counts = np.zeros((50, n_answers))
     counts[:, 0] = 9.0
-    found = calibrate(counts, 5.0 * counts + 1.0, None)
+    found = calibrate(counts, 5.0 * counts + 1.0, None, certain=certain)
     odds = found.log_odds(counts[:, None], slice(None))
     assert np.isfinite(odds).all()
     assert (odds < -2).all()
