@@ -70,9 +70,10 @@ class Judged:
 def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     """Write ``mislabels.parquet``: every judged subject, the most doubtful votes first.
 
-    Training galaxies are judged by networks of the other folds, those of the control
-    panel by the round's own, which never saw them; and all by a Gaussian process with
-    each galaxy left out, on features that owe nothing to any vote.
+    Judged are those that `min_flag_votes` volunteers have seen; rates are theirs alone.
+    Training galaxies are judged by networks of the other folds, those of the control panel
+    by the round's own, which never saw them; and all by a Gaussian process with each galaxy
+    left out, on features that owe nothing to any vote.
 
     Columns: ``id_str``, ``question``, ``rank`` from 0, ``p_value``, ``q_value``,
     ``flagged``, ``score``, ``n_votes``, ``observed`` and ``expected`` (fraction by answer),
@@ -95,11 +96,16 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
         should_stop=files.should_stop,
     )
     seen = counts[:, plan.tree.question_slices[plan.tree.start]].sum(axis=1)
-    found = flag_mislabels(
-        ids, counts, concentrations, gp, plan.tree, false_discovery_rate=1.0, seed=plan.seed
+    candidates = flag_mislabels(
+        ids,
+        counts,
+        concentrations,
+        gp,
+        plan.tree,
+        may_flag=seen >= plan.config.min_flag_votes,
+        false_discovery_rate=1.0,
+        seed=plan.seed,
     )
-    enough = {ids[row] for row in np.flatnonzero(seen >= plan.config.min_flag_votes)}
-    candidates = [candidate for candidate in found if candidate.id_str in enough]
     flagged = _count_flagged(candidates, plan.config)
     _write_candidates(candidates, flagged, folder / "mislabels.parquet")
     _write_evidence(files, cache, Judged(ids, rows, counts, features), candidates[:flagged])

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from mlcore.errors import InvalidInputError
-from mlcore.gp.arrays import Floats, Ints, as_counts, require_at_least
+from mlcore.gp.arrays import Bools, Floats, Ints, as_counts, require_at_least
 from mlcore.gp.predictive import calibrate
 from mlcore.gp.tails import tail_probabilities
 
@@ -211,6 +211,7 @@ def flag_mislabels(
     tree: DecisionTree,
     *,
     certain: bool = False,
+    may_flag: npt.ArrayLike | None = None,
     false_discovery_rate: float = 0.1,
     review_budget: int | None = None,
     seed: int = 0,
@@ -233,6 +234,9 @@ def flag_mislabels(
     certain
         Whether the votes are certain labels, as a catalogue's, and not what people said: see
         `mlcore.gp.predictive`.
+    may_flag
+        Galaxies (n,) that may be flagged; all when None. The others' votes still teach how
+        votes come about, but the false discovery rate is that of these alone.
     false_discovery_rate
         Expected share of clean galaxies among the flagged, above 0 and up to 1 (all).
     review_budget
@@ -262,13 +266,22 @@ def flag_mislabels(
         certain=certain,
         seed=seed,
     )
-    q_values = expected_false_discoveries(table.local_false_discovery_rates())
+    q_values = expected_false_discoveries(
+        np.where(_allowed(may_flag, len(votes)), table.local_false_discovery_rates(), np.nan)
+    )
     ranked = np.argsort(-table.galaxy_scores(), kind="stable")
     flagged = ranked[q_values[ranked] <= false_discovery_rate]
     if review_budget is not None:
         require_at_least("review_budget", review_budget, 0)
         flagged = flagged[:review_budget]
     return _candidates(flagged, ids, votes, table, q_values=q_values, tree=tree)
+
+
+def _allowed(may_flag: npt.ArrayLike | None, n_galaxies: int) -> Bools:
+    allowed = np.ones(n_galaxies, dtype=bool) if may_flag is None else np.asarray(may_flag, bool)
+    if allowed.shape != (n_galaxies,):
+        raise InvalidInputError(f"may_flag must be ({n_galaxies},), is {allowed.shape}")
+    return allowed
 
 
 def _log_odds(counts: Floats, predictive: VotePredictive) -> Floats:

@@ -199,6 +199,31 @@ def test_a_budget_and_a_rate_limit_what_is_flagged(one_question):
         flag_mislabels(ids, counts, None, None, one_question(3))
 
 
+def test_the_rate_is_that_of_the_galaxies_that_may_be_flagged(one_question):
+    counts, alpha, _ = sharp_galaxies(300, 4, 5, seed=1)
+    may_flag = np.arange(300) % 3 == 0
+    ids = [str(row) for row in range(300)]
+    table = surprise(counts, one_question(4), concentrations=alpha)
+    local = table.local_false_discovery_rates()
+    found = flag_mislabels(
+        ids,
+        counts,
+        alpha,
+        None,
+        one_question(4),
+        may_flag=may_flag,
+        false_discovery_rate=1.0,
+    )
+    assert [each.id_str for each in found] == [
+        ids[row] for row in np.argsort(-table.galaxy_scores(), kind="stable") if may_flag[row]
+    ]
+    rates = np.array([local[int(each.id_str)] for each in found])
+    expected = [rates[rates <= rate].mean() for rate in rates]
+    np.testing.assert_allclose([each.q_value for each in found], expected)
+    with pytest.raises(InvalidInputError, match=r"may_flag must be \(300,\), is \(2,\)"):
+        flag_mislabels(ids, counts, alpha, None, one_question(4), may_flag=[True, False])
+
+
 @given(st.lists(st.floats(0, 1), max_size=20))
 @settings(deadline=None)
 def test_q_values_are_the_mean_rate_of_all_as_suspect(rates):
