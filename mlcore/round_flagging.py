@@ -21,6 +21,7 @@ from mlcore.cnn.lookalikes import untaught
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
 from mlcore.cnn.rings import ring_features
+from mlcore.errors import InvalidInputError
 from mlcore.files import replacing
 from mlcore.gp.fit import fit_vote_gp
 from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
@@ -80,13 +81,16 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     ``reason``. Beside it, of the flagged, ``evidence.parquet``: ``id_str``, ``alike`` (ids of
     look-alikes on which volunteers gave the expected answer, nearest first) and ``picture``,
     the name of a PNG in ``looked-at/``, empty beyond 500.
+
+    Where nothing tells galaxies apart before any vote, the Gaussian process knows no more than
+    the survey's fractions, and the stage's record says so.
     """
     plan, folder = files.plan, files.folder("flag").path
     cache = image_cache(files, plan.config.train, "flag", 0.0, 0.02)
     start_from = pretrained(files, cache, "flag", 0.02, 0.04)
     rows, counts, concentrations = _judged(files, cache, start_from)
     ids = [cache.ids[row] for row in rows]
-    features = _label_free_features(files, cache, rows, start_from)
+    features, problem = _label_free_features(files, cache, rows, start_from)
     gp = fit_vote_gp(
         features,
         counts,
@@ -109,7 +113,7 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     flagged = _count_flagged(candidates, plan.config)
     _write_candidates(candidates, flagged, folder / "mislabels.parquet")
     _write_evidence(files, cache, Judged(ids, rows, counts, features), candidates[:flagged])
-    return {"judged": len(candidates), "flagged": flagged}
+    return {"judged": len(candidates), "flagged": flagged, "fallback": problem}
 
 
 def _count_flagged(candidates: list[MislabelCandidate], config: RoundConfig) -> int:
@@ -140,11 +144,11 @@ def _judged(
 
 def _label_free_features(
     files: RoundFiles, cache: ImageCache, rows: NDArray[np.intp], start_from: Path | None
-) -> NDArray[np.float64]:
-    """Return reduced features (n, d) that no vote has taught anything.
+) -> tuple[NDArray[np.float64], str]:
+    """Return reduced features (n, d) that no vote has taught anything, and what is wrong.
 
     They are an encoder's where one was pretrained, here or elsewhere; random weights say
-    less of a galaxy than its rings do.
+    less of a galaxy than its rings do. Where they are of no use, they are a column of NaN.
     """
     config, on_progress = files.plan.config.train, files.part("flag", 0.75, 0.8)
     looks = untaught(config, None, start_from)
@@ -162,8 +166,11 @@ def _label_free_features(
             should_stop=files.should_stop,
         )
         features = sides.mean(axis=1)
-    reducer = Reducer.fit(features, max_dimensions=files.plan.config.dimensions)
-    return reducer.transform(features)
+    try:
+        reducer = Reducer.fit(features, max_dimensions=files.plan.config.dimensions)
+    except InvalidInputError as error:
+        return np.full((len(rows), 1), np.nan), str(error)
+    return reducer.transform(features), ""
 
 
 def _write_candidates(candidates: list[MislabelCandidate], flagged: int, path: Path) -> None:

@@ -337,6 +337,22 @@ class TestWithoutPretraining:
                 assert picture.size == (24, 24)
 
 
+class TestImagesThatAllLookTheSame:
+    def test_the_round_goes_to_its_end_and_says_so(self, plan, survey, tree, tmp_path):
+        table, flat = input_table(survey, tree), tmp_path / "flat.png"
+        Image.fromarray(np.full((24, 24, 3), 40, dtype=np.uint8)).save(flat)
+        place = table.column_names.index("file_loc")
+        table = table.set_column(place, "file_loc", pa.array([str(flat)] * SUBJECTS))
+        train = replace(plan.config.train, pretrain_steps=0)
+        config = replace(plan.config, train=train, dimensions=5_000, review_at_least=3)
+        alike = replace(plan, config=config, shared=tmp_path / "shared")
+        records = run_round(alike, begin(tmp_path / "round", table)).records
+        assert records["acquire"].result["rule"] == "random"
+        for name in ("acquire", "flag"):
+            assert "representations must have" in records[name].result["fallback"]
+        assert records["flag"].result["flagged"] >= 3
+
+
 class TestWithoutCalibration:
     def test_the_model_stays_as_it_was_trained_and_mislabels_are_found(self, untaught):
         result, _ = untaught
