@@ -62,8 +62,8 @@ class QuestionCalibration:
         Galaxies with two votes or more, and the votes on them; one vote alone says
         nothing of how sure to be.
     gain
-        How much more likely the votes have become than by the network as it is, in nats
-        per vote.
+        How much more likely the votes that it was fitted to have become than by the network
+        as it is, in nats per vote; with powers, single votes are among them.
     network, lookalikes
         The powers of the two guesses; 1 and 0 leave the network alone.
     """
@@ -219,7 +219,7 @@ def _fit_question(
     likelihood = _Likelihood(k, a, None if fractions is None else fractions[telling])
     scale, *powers = likelihood.best()
     found = QuestionCalibration(scale, galaxies, told, 0.0, *powers)
-    gain = (_cost(k, a) - likelihood.cost([np.log(scale), *powers])) / told
+    gain = (_cost(k, a) - likelihood.cost([np.log(scale), *powers])) / k.sum()
     return replace(found, gain=float(gain))
 
 

@@ -32,7 +32,7 @@ from mlcore.gp.model import MAX_JOINT, VoteGP
 from mlcore.gp.reduce import Reducer
 from mlcore.neighbours import write_neighbours
 from mlcore.round_design import place_votes
-from mlcore.round_survey import Survey, open_survey
+from mlcore.round_survey import Survey, open_survey, some_of
 from mlcore.stages import json_checksum
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 BLOCK = 8192
 # A diverse batch is chosen among this many times as many of the best galaxies.
 SHORTLIST = 8
+# Beside them are galaxies that votes are promised on, at most so many.
+OWED = 1024
 
 
 @dataclass(frozen=True)
@@ -195,15 +197,26 @@ class _Choosing:
         active = np.flatnonzero(~self.survey.control[self.candidates])
         best = active[np.argsort(-scores[active], kind="stable")]
         if self.rule.counts_votes and len(best):
-            return self._diverse(best[: min(SHORTLIST * config.batch, MAX_JOINT)], scores)
+            return self._diverse(*self._shortlist(best), scores)
         places = best[: config.batch]
         return places, np.full(len(places), config.retirement_votes, dtype=np.int64)
 
+    def _shortlist(self, best: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the places to choose among, and rows of others that votes are promised on."""
+        plan, promised = self.files.plan, np.flatnonzero(self.survey.pending)
+        room = MAX_JOINT - min(len(promised), OWED)
+        places = best[: min(SHORTLIST * plan.config.batch, room)]
+        others = np.setdiff1d(promised, self.candidates[places])
+        return places, some_of(others, OWED, np.random.default_rng([plan.seed, 2]))
+
     def _diverse(
-        self, places: NDArray[np.intp], scores: NDArray[np.float64]
+        self, places: NDArray[np.intp], owed: NDArray[np.intp], scores: NDArray[np.float64]
     ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """Choose among `places`; ask of each as long as its votes are worth the last choice's."""
-        config, rows = self.files.plan.config, self.candidates[places]
+        """Choose among `places`; ask of each as long as its votes are worth the last choice's.
+
+        The votes promised on the rows `owed` of the survey count as given; none is chosen.
+        """
+        config, rows = self.files.plan.config, np.concatenate([self.candidates[places], owed])
         features = self.model.features(self.survey.representations[rows])
         beliefs = believe(
             self.latents,
@@ -214,8 +227,8 @@ class _Choosing:
         )
         asked = asked_probability(beliefs.fractions(), self.files.plan.tree)
         chosen, gains = select_batch(
-            scores[places],
-            self.model.gp.covariance(features, asked.mean(axis=0)),
+            np.concatenate([scores[places], np.zeros(len(owed))]),
+            self.model.gp.covariance(features, asked[: len(places)].mean(axis=0)),
             config.batch,
             noise=vote_noise(beliefs, config.expected_votes),
             promised_noise=vote_noise(beliefs, beliefs.promised),

@@ -1,7 +1,8 @@
 """A round's batch under the rule ``design``: each vote where it improves the survey most.
 
 `mlcore.gp.vote_design` places votes one by one. It looks at every galaxy it is given at each
-step, so of a large survey some galaxies stand for all.
+step, so of a large survey some galaxies stand for all. Those that votes are promised on are
+beside them, so that no vote is placed where another is on its way to tell the same.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from mlcore.gp.vote_design import VoteDesign
 from mlcore.gp.vote_regression import RegressionConfig, fit_vote_regression, kernel_basis
+from mlcore.round_survey import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # Galaxies with votes that are learned from, and others that may be asked about, at the most:
 # with both, a batch of 1,000 votes takes half a minute.
 LEARNED, OFFERED = 20_000, 6_000
+# Galaxies beside these that votes are promised on, at the most.
+OWED = 4_000
 # Galaxies chosen at a time, which do not know of each other.
 BLOCK = 8
 
@@ -55,9 +59,11 @@ def place_votes(
     """
     rng = np.random.default_rng([plan.seed, 1])
     open_rows = candidates[~survey.control[candidates]]
-    rows = np.union1d(_some(survey.labelled, LEARNED, rng), _some(open_rows, OFFERED, rng))
     if not len(open_rows):
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.int64)
+    drawn = np.union1d(some_of(survey.labelled, LEARNED, rng), some_of(open_rows, OFFERED, rng))
+    owed = np.setdiff1d(np.flatnonzero(survey.pending), drawn)
+    rows = np.union1d(drawn, some_of(owed, OWED, rng))
     settings = RegressionConfig()
     basis = kernel_basis(features_of(survey.representations[rows]), settings.landmarks, plan.seed)
     counts = survey.counts_of(rows)
@@ -75,13 +81,9 @@ def place_votes(
         plan.config.batch * plan.config.expected_votes,
         max_votes=plan.config.retirement_votes,
         block=BLOCK,
-        allowed=np.isin(rows, open_rows),
+        allowed=np.isin(rows, np.intersect1d(drawn, open_rows)),
     )
     found, first, times = np.unique(chosen, return_index=True, return_counts=True)
     order = np.argsort(first)
     picked = found[order]
     return np.searchsorted(candidates, rows[picked]), times[order] + promised[picked]
-
-
-def _some(rows: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    return rows if len(rows) <= most else rng.choice(rows, most, replace=False)

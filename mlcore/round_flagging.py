@@ -21,6 +21,7 @@ from mlcore.cnn.lookalikes import untaught
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
 from mlcore.cnn.rings import ring_features
+from mlcore.errors import InvalidInputError
 from mlcore.files import replacing
 from mlcore.gp.fit import fit_vote_gp
 from mlcore.gp.mislabels import MislabelCandidate, flag_mislabels
@@ -70,22 +71,26 @@ class Judged:
 def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     """Write ``mislabels.parquet``: every judged subject, the most doubtful votes first.
 
-    Training galaxies are judged by networks of the other folds, those of the control
-    panel by the round's own, which never saw them; and all by a Gaussian process with
-    each galaxy left out, on features that owe nothing to any vote.
+    Judged are those that `min_flag_votes` volunteers have seen; rates are theirs alone.
+    Training galaxies are judged by networks of the other folds, those of the control panel
+    by the round's own, which never saw them; and all by a Gaussian process with each galaxy
+    left out, on features that owe nothing to any vote.
 
     Columns: ``id_str``, ``question``, ``rank`` from 0, ``p_value``, ``q_value``,
     ``flagged``, ``score``, ``n_votes``, ``observed`` and ``expected`` (fraction by answer),
     ``reason``. Beside it, of the flagged, ``evidence.parquet``: ``id_str``, ``alike`` (ids of
     look-alikes on which volunteers gave the expected answer, nearest first) and ``picture``,
     the name of a PNG in ``looked-at/``, empty beyond 500.
+
+    Where nothing tells galaxies apart before any vote, the Gaussian process knows no more than
+    the survey's fractions, and the stage's record says so.
     """
     plan, folder = files.plan, files.folder("flag").path
     cache = image_cache(files, plan.config.train, "flag", 0.0, 0.02)
     start_from = pretrained(files, cache, "flag", 0.02, 0.04)
     rows, counts, concentrations = _judged(files, cache, start_from)
     ids = [cache.ids[row] for row in rows]
-    features = _label_free_features(files, cache, rows, start_from)
+    features, problem = _label_free_features(files, cache, rows, start_from)
     gp = fit_vote_gp(
         features,
         counts,
@@ -95,15 +100,20 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
         should_stop=files.should_stop,
     )
     seen = counts[:, plan.tree.question_slices[plan.tree.start]].sum(axis=1)
-    found = flag_mislabels(
-        ids, counts, concentrations, gp, plan.tree, false_discovery_rate=1.0, seed=plan.seed
+    candidates = flag_mislabels(
+        ids,
+        counts,
+        concentrations,
+        gp,
+        plan.tree,
+        may_flag=seen >= plan.config.min_flag_votes,
+        false_discovery_rate=1.0,
+        seed=plan.seed,
     )
-    enough = {ids[row] for row in np.flatnonzero(seen >= plan.config.min_flag_votes)}
-    candidates = [candidate for candidate in found if candidate.id_str in enough]
     flagged = _count_flagged(candidates, plan.config)
     _write_candidates(candidates, flagged, folder / "mislabels.parquet")
     _write_evidence(files, cache, Judged(ids, rows, counts, features), candidates[:flagged])
-    return {"judged": len(candidates), "flagged": flagged}
+    return {"judged": len(candidates), "flagged": flagged, "fallback": problem}
 
 
 def _count_flagged(candidates: list[MislabelCandidate], config: RoundConfig) -> int:
@@ -134,11 +144,11 @@ def _judged(
 
 def _label_free_features(
     files: RoundFiles, cache: ImageCache, rows: NDArray[np.intp], start_from: Path | None
-) -> NDArray[np.float64]:
-    """Return reduced features (n, d) that no vote has taught anything.
+) -> tuple[NDArray[np.float64], str]:
+    """Return reduced features (n, d) that no vote has taught anything, and what is wrong.
 
     They are an encoder's where one was pretrained, here or elsewhere; random weights say
-    less of a galaxy than its rings do.
+    less of a galaxy than its rings do. Where they are of no use, they are a column of NaN.
     """
     config, on_progress = files.plan.config.train, files.part("flag", 0.75, 0.8)
     looks = untaught(config, None, start_from)
@@ -156,8 +166,11 @@ def _label_free_features(
             should_stop=files.should_stop,
         )
         features = sides.mean(axis=1)
-    reducer = Reducer.fit(features, max_dimensions=files.plan.config.dimensions)
-    return reducer.transform(features)
+    try:
+        reducer = Reducer.fit(features, max_dimensions=files.plan.config.dimensions)
+    except InvalidInputError as error:
+        return np.full((len(rows), 1), np.nan), str(error)
+    return reducer.transform(features), ""
 
 
 def _write_candidates(candidates: list[MislabelCandidate], flagged: int, path: Path) -> None:
@@ -199,8 +212,9 @@ def find_alike(
 ) -> list[list[str]]:
     """Return for each flagged the galaxies nearest to it whose votes are as its own should be.
 
-    At most four, nearest first: those not flagged themselves on which most votes on the
-    question went to the answer that the models expect. None for a galaxy without features.
+    At most four, nearest first: those not flagged themselves on which more than half of the
+    votes on the question went to the answer that the models expect. None for a galaxy without
+    features.
     """
     place = {id_str: row for row, id_str in enumerate(judged.ids)}
     sound: NDArray[np.bool_] = np.asarray(np.isfinite(judged.features).all(axis=1))
@@ -210,7 +224,7 @@ def find_alike(
         columns = tree.question_slices[each.question]
         votes = judged.counts[:, columns]
         answer = list(each.expected).index(_top(each.expected))
-        agreeing = sound & (votes.sum(axis=1) > 0) & (votes.argmax(axis=1) == answer)
+        agreeing = sound & (2 * votes[:, answer] > votes.sum(axis=1))
         others, own = np.flatnonzero(agreeing), judged.features[place[each.id_str]]
         distance = np.linalg.norm(judged.features[others] - own, axis=1)
         nearest = others[np.argsort(distance, kind="stable")[:ALIKE]]

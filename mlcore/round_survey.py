@@ -64,6 +64,11 @@ class Survey:
         return counts
 
 
+def some_of(rows: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the rows, or `most` of them at random where they are more."""
+    return rows if len(rows) <= most else rng.choice(rows, most, replace=False)
+
+
 @contextmanager
 def open_survey(files: RoundFiles, scratch: Path) -> Iterator[Survey]:
     """Join input and predictions; the file `scratch` is there as long as the survey is open.

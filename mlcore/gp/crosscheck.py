@@ -75,13 +75,13 @@ def check_labels(
     false_discovery_rate: float = 0.1,
     review_budget: int | None = None,
 ) -> list[MislabelCandidate]:
-    """Return the galaxies whose votes contradict the other survey's image, worst first.
+    """Return the galaxies whose label contradicts the other survey's image, worst first.
 
     Parameters
     ----------
     ids, counts
-        The n galaxies and their votes (n, A); `mlcore.gp.predictive.certain_counts` makes
-        votes of labels.
+        The n galaxies and their labels as votes (n, A), which are taken for certain:
+        `mlcore.gp.predictive.certain_counts` makes them.
     match
         Place (n,) of each galaxy among the predictions, -1 where it has none: it is not judged.
     predictions
@@ -106,6 +106,7 @@ def check_labels(
         aligned,
         None,
         tree,
+        certain=True,
         false_discovery_rate=false_discovery_rate,
         review_budget=review_budget,
     )

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from mlcore.errors import InvalidInputError
-from mlcore.gp.arrays import Floats, Ints, as_counts, require_at_least
+from mlcore.gp.arrays import Bools, Floats, Ints, as_counts, require_at_least
 from mlcore.gp.predictive import calibrate
 from mlcore.gp.tails import tail_probabilities
 
@@ -130,7 +130,8 @@ def surprise(
     tree: DecisionTree,
     *,
     concentrations: Floats | None = None,
-    draws: Floats | None = None,
+    left_out: Floats | None = None,
+    certain: bool = False,
     seed: int = 0,
 ) -> SurpriseTable:
     """Return how surprising each galaxy's votes are to models that have not seen them.
@@ -146,19 +147,22 @@ def surprise(
         The decision tree.
     concentrations
         Out-of-fold Dirichlet concentrations (n, A), NaN rows where missing.
-    draws
-        Leave-one-out draws (T, n, A) of vote fractions.
+    left_out
+        Leave-one-out mean vote fractions (n, A), NaN rows where missing.
+    certain
+        Whether the votes are certain labels: see `mlcore.gp.predictive`.
     seed
         For the replicates.
 
     Raises
     ------
     InvalidInputError
-        If neither predictive is given, the shapes do not fit, or a count is negative.
+        If neither predictive is given, the shapes do not fit, a count is negative, or votes
+        that are certain differ on a galaxy.
     """
     votes = as_counts(counts, len(tree.label_cols))
     _require_shape("concentrations", concentrations, votes.shape)
-    _require_shape("draws", None if draws is None else draws[0], votes.shape)
+    _require_shape("left_out", left_out, votes.shape)
     n_questions = len(tree.question_slices)
     p_values = np.full((len(votes), n_questions), np.nan)
     log_odds = np.full((len(votes), n_questions), -np.inf)
@@ -167,8 +171,8 @@ def surprise(
     for place, columns in enumerate(tree.question_slices.values()):
         part = votes[:, columns]
         alpha = None if concentrations is None else concentrations[:, columns]
-        drawn = None if draws is None else draws[:, :, columns]
-        predictive = calibrate(part, alpha, drawn, seed)
+        means = None if left_out is None else left_out[:, columns]
+        predictive = calibrate(part, alpha, means, seed, certain=certain)
         expected[:, columns] = predictive.expected
         totals[:, place] = part.sum(axis=1)
         log_odds[:, place] = _log_odds(part, predictive)
@@ -206,6 +210,8 @@ def flag_mislabels(
     gp: VoteGP | None,
     tree: DecisionTree,
     *,
+    certain: bool = False,
+    may_flag: npt.ArrayLike | None = None,
     false_discovery_rate: float = 0.1,
     review_budget: int | None = None,
     seed: int = 0,
@@ -225,6 +231,12 @@ def flag_mislabels(
         come from an encoder that has not learned these votes by heart.
     tree
         The decision tree.
+    certain
+        Whether the votes are certain labels, as a catalogue's, and not what people said: see
+        `mlcore.gp.predictive`.
+    may_flag
+        Galaxies (n,) that may be flagged; all when None. The others' votes still teach how
+        votes come about, but the false discovery rate is that of these alone.
     false_discovery_rate
         Expected share of clean galaxies among the flagged, above 0 and up to 1 (all).
     review_budget
@@ -235,7 +247,8 @@ def flag_mislabels(
     Raises
     ------
     InvalidInputError
-        If a rate or budget is out of range, or the shapes do not fit.
+        If a rate or budget is out of range, the shapes do not fit, or votes that are certain
+        differ on a galaxy.
     """
     if not 0 < false_discovery_rate <= 1:
         raise InvalidInputError(
@@ -244,15 +257,31 @@ def flag_mislabels(
     votes = as_counts(counts, len(tree.label_cols))
     if len(ids) != len(votes):
         raise InvalidInputError(f"ids must have {len(votes)} entries, has {len(ids)}")
-    draws = None if gp is None else gp.leave_one_out_fractions(GP_DRAWS, seed)
-    table = surprise(votes, tree, concentrations=oof_concentrations, draws=draws, seed=seed)
-    q_values = expected_false_discoveries(table.local_false_discovery_rates())
+    left_out = None if gp is None else gp.leave_one_out_means(GP_DRAWS, seed)
+    table = surprise(
+        votes,
+        tree,
+        concentrations=oof_concentrations,
+        left_out=left_out,
+        certain=certain,
+        seed=seed,
+    )
+    q_values = expected_false_discoveries(
+        np.where(_allowed(may_flag, len(votes)), table.local_false_discovery_rates(), np.nan)
+    )
     ranked = np.argsort(-table.galaxy_scores(), kind="stable")
     flagged = ranked[q_values[ranked] <= false_discovery_rate]
     if review_budget is not None:
         require_at_least("review_budget", review_budget, 0)
         flagged = flagged[:review_budget]
     return _candidates(flagged, ids, votes, table, q_values=q_values, tree=tree)
+
+
+def _allowed(may_flag: npt.ArrayLike | None, n_galaxies: int) -> Bools:
+    allowed = np.ones(n_galaxies, dtype=bool) if may_flag is None else np.asarray(may_flag, bool)
+    if allowed.shape != (n_galaxies,):
+        raise InvalidInputError(f"may_flag must be ({n_galaxies},), is {allowed.shape}")
+    return allowed
 
 
 def _log_odds(counts: Floats, predictive: VotePredictive) -> Floats:
@@ -330,4 +359,4 @@ def _reason(question: str, slugs: list[str], votes: Floats, expected: Floats) ->
 
 def _require_shape(name: str, values: Floats | None, shape: tuple[int, ...]) -> None:
     if values is not None and values.shape != shape:
-        raise InvalidInputError(f"{name} must be (..., {shape[0]}, {shape[1]}), is {values.shape}")
+        raise InvalidInputError(f"{name} must be ({shape[0]}, {shape[1]}), is {values.shape}")

@@ -22,10 +22,11 @@ Of a share r of the galaxies the votes are wrong: a share
 1 - u of these has another class's, sum_zy g_z T_zy DM(k; A P_y), and a share u has those of
 people who did not look, DM(k; 1, .., 1), which mislead unless the galaxy's own class leads.
 
-All of b, t, P, A, w, s, T, u and r are fitted to the votes at once. What keeps r and the tails
-of g apart is the galaxies of whose class the models are sure: hardly any right vote contradicts
-them, and a share r of all votes does. (Confident learning, Northcutt et al. 2021, JAIR 70,
-1373, counts the same contradictions.)
+All of b, t, P, A, w, s, T, u and r are fitted to the votes at once, but for A where nobody
+disagrees on any galaxy: such votes do not tell it. What keeps r and the tails of g apart is the
+galaxies of whose class the models are sure: hardly any right vote contradicts them, and a share
+r of all votes does. (Confident learning, Northcutt et al. 2021, JAIR 70, 1373, counts the same
+contradictions.)
 """
 
 from __future__ import annotations
@@ -240,8 +241,8 @@ def fit_mixture(
         scatter stay as they are.
     """
     votes, logs = torch.from_numpy(counts)[:, None, :], torch.from_numpy(log_means)
-    scattering = {"log_profiles", *_SCALARS}
-    fitted = [name for name in vars(start) if not (certain and name in scattering)]
+    kept = {"log_profiles", *_SCALARS} if certain else _untold(counts)
+    fitted = [name for name in vars(start) if name not in kept]
     sizes = [vars(start)[name].numel() for name in fitted]
 
     def cost(vector: Floats) -> tuple[float, Floats]:
@@ -257,6 +258,16 @@ def fit_mixture(
     with _one_thread():
         found = minimize(cost, first, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS})
     return _moved(start, fitted, torch.split(torch.from_numpy(found.x), sizes))
+
+
+def _untold(counts: Floats) -> set[str]:
+    """Return the parameters of which votes (n, K) tell nothing.
+
+    Where nobody disagrees on any galaxy, votes that follow each other closely could be any
+    class's: a small A would explain all wrong votes away.
+    """
+    agree = (counts.max(axis=1) == counts.sum(axis=1)).all()
+    return {"log_agreement"} if agree else set()
 
 
 @contextmanager

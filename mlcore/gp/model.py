@@ -163,11 +163,17 @@ class VoteGP:
         """
         return self.left_out
 
-    def leave_one_out_fractions(self, n_draws: int, seed: int) -> Floats:
-        """Return leave-one-out draws (T, n, A) of the vote fractions."""
-        normals = _antithetic_normals(n_draws, self.n_answers, seed)
+    def leave_one_out_means(self, n_draws: int, seed: int) -> Floats:
+        """Return the mean vote fractions (n, A) of T leave-one-out draws.
+
+        One draw (n, A) is held at a time. Raises InvalidInputError if `n_draws` is below 1.
+        """
         spread = np.sqrt(self.left_out.variance)
-        return self._fractions(self.left_out.mean + spread * normals[:, None, :])
+        total = np.zeros_like(spread)
+        for normals in _antithetic_normals(n_draws, self.n_answers, seed):
+            total += self._fractions(self.left_out.mean + spread * normals)
+        total /= n_draws
+        return total
 
     def covariance(
         self, features: npt.ArrayLike, question_weights: npt.ArrayLike | None = None

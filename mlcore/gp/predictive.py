@@ -1,12 +1,13 @@
 """What a galaxy's votes should look like, to models that have not seen them.
 
-The models are the CNN's out-of-fold concentrations and the GP's leave-one-out draws. Their
-mean fractions go into one mixture per question (`mlcore.gp.mixture`), which is fitted to the
+The models are the CNN's out-of-fold concentrations and the GP's leave-one-out means. Both
+go as fractions into one mixture per question (`mlcore.gp.mixture`), which is fitted to the
 votes, pools the models, and gives each galaxy's posterior odds of wrong votes.
 
-Where nobody disagrees on any galaxy, votes say nothing of how volunteers err: they are then
-taken for certain labels, such as a catalogue's, and each that contradicts the models is either
-a rare galaxy or a wrong label. `certain_counts` makes votes of such labels.
+Labels that a catalogue is certain of say nothing of how volunteers err: each that contradicts
+the models is either a rare galaxy or a wrong label. Whether votes are such labels is for the
+caller to say; that nobody disagrees proves nothing, as nobody can where galaxies have one vote
+each. `certain_counts` makes votes of such labels.
 """
 
 from __future__ import annotations
@@ -125,7 +126,12 @@ def certain_counts(labels: npt.ArrayLike, n_answers: int) -> Floats:
 
 
 def calibrate(
-    counts: Floats, concentrations: Floats | None, draws: Floats | None, seed: int = 0
+    counts: Floats,
+    concentrations: Floats | None,
+    left_out: Floats | None,
+    seed: int = 0,
+    *,
+    certain: bool = False,
 ) -> VotePredictive:
     """Fit the predictive of one question to its votes.
 
@@ -139,26 +145,29 @@ def calibrate(
         Votes (n, K).
     concentrations
         Out-of-fold Dirichlet concentrations (n, K), or None. NaN rows are missing.
-    draws
-        Leave-one-out draws (T, n, K), or None. Galaxies with a NaN are missing.
+    left_out
+        Leave-one-out mean fractions (n, K), or None. NaN rows are missing.
     seed
         Chooses the galaxies of the fit.
+    certain
+        Whether the votes are certain labels, all alike on each galaxy, and not what people said.
 
     Raises
     ------
     InvalidInputError
-        If there is neither.
+        If there is neither, or votes that are certain differ on a galaxy.
     """
-    if concentrations is None and draws is None:
-        raise InvalidInputError("concentrations or draws must be given, both are None")
+    if concentrations is None and left_out is None:
+        raise InvalidInputError("concentrations or left_out must be given, both are None")
+    if certain and (counts.max(axis=1) < counts.sum(axis=1)).any():
+        raise InvalidInputError("certain votes must be alike on each galaxy, but some are not")
     given = [] if concentrations is None else [np.maximum(concentrations, SMALLEST_CONCENTRATION)]
-    means = np.stack(given + ([] if draws is None else [draws.mean(axis=0)]))
+    means = np.stack(given + ([] if left_out is None else [left_out]))
     base = base_concentrations(counts, 1.0)
     usable = np.isfinite(means).all(axis=2)
     log_means = _log_shares(np.where(usable[:, :, None], means, base))
     known = usable.any(axis=0)
     rows = np.flatnonzero(known & (counts.sum(axis=1) > 0))
-    certain = bool((counts.max(axis=1) == counts.sum(axis=1)).all())
     swaps = _expected_swaps(np.exp(log_means[:, rows]).mean(axis=0), base)
     mixture = starting_mixture(len(means), base, swaps, certain=certain)
     if len(rows) >= MIN_GALAXIES:

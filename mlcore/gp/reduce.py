@@ -69,7 +69,10 @@ class Reducer:
         chunk_rows: int = CHUNK_ROWS,
         should_stop: ShouldStop | None = None,
     ) -> Reducer:
-        """Fit on representations (n, D), read twice in chunks.
+        """Fit on representations (n, D), read twice in chunks of at least `chunk_rows`.
+
+        The chunks that directions are learnt from have at least 2 d galaxies, as the first of
+        them must show as many directions as are wanted.
 
         Galaxies with no finite value at all (an image that failed) are skipped.
         Then every column with a NaN or infinite value, and every column that is
@@ -84,7 +87,7 @@ class Reducer:
             If `should_stop` says so between two chunks.
         """
         require_at_least("max_dimensions", max_dimensions, 1)
-        require_at_least("chunk_rows", chunk_rows, 2 * max_dimensions)
+        require_at_least("chunk_rows", chunk_rows, 1)
         if representations.ndim != 2:
             raise InvalidInputError(
                 f"representations must have 2 dimensions, has {representations.ndim}"
@@ -92,7 +95,7 @@ class Reducer:
         columns, n_rows = _usable_columns(representations, chunk_rows, should_stop)
         n_dimensions = min(max_dimensions, len(columns), n_rows - 1)
         pca = IncrementalPCA(n_components=n_dimensions)
-        for rows in _joined_chunks(representations, chunk_rows):
+        for rows in _joined_chunks(representations, max(chunk_rows, 2 * n_dimensions)):
             stop_if_asked(should_stop, "reducing representations")
             pca.partial_fit(rows[:, columns])
         spread = np.sqrt(pca.explained_variance_)

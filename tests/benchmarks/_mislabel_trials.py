@@ -60,24 +60,24 @@ def question_of(n_answers):
 def published_doubts(galaxies):
     """Return the probability (n,) that a label is wrong with every label as published."""
     counts = certain_counts(galaxies.truth, galaxies.n_classes)
-    forests, draws = _predictions(galaxies, galaxies.truth, counts, 1000)
-    found = _ours(galaxies, counts, forests, draws, 1000)
+    forests, means = _predictions(galaxies, galaxies.truth, counts, 1000)
+    found = _ours(galaxies, counts, forests, means, 1000, certain=True)
     return 1.0 - found.local_false_discovery_rates()
 
 
 def _predictions(galaxies, labels, counts, seed):
-    """Return the forest's chances (n, K) out of fold, and the GP's draws with each left out."""
+    """Return the forest's chances (n, K) out of fold, and the GP's means with each left out."""
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     forests = cross_val_predict(
         forest(seed), galaxies.pixels, labels, cv=folds, method="predict_proba"
     )
     gp = fit_vote_gp(galaxies.rings, counts, question_of(galaxies.n_classes), seed=seed)
-    return forests, gp.leave_one_out_fractions(GP_DRAWS, seed)
+    return forests, gp.leave_one_out_means(GP_DRAWS, seed)
 
 
-def _ours(galaxies, counts, forests, draws, seed):
+def _ours(galaxies, counts, forests, means, seed, *, certain):
     tree, alpha = question_of(galaxies.n_classes), TREES * forests + FLOOR
-    return surprise(counts, tree, concentrations=alpha, draws=draws, seed=seed)
+    return surprise(counts, tree, concentrations=alpha, left_out=means, certain=certain, seed=seed)
 
 
 def run(galaxies, kind, seed, published):
@@ -88,13 +88,13 @@ def run(galaxies, kind, seed, published):
     spoilt = spoil(galaxies, kind, seed)
     hard = kind.endswith("flips")
     counts = certain_counts(spoilt.labels, galaxies.n_classes) if hard else spoilt.counts
-    forests, draws = _predictions(galaxies, spoilt.labels, counts, seed)
-    joined = (forests + draws.mean(axis=0)) / 2
+    forests, means = _predictions(galaxies, spoilt.labels, counts, seed)
+    joined = (forests + means) / 2
     scores = _cleanlab("forest", spoilt, forests) | _cleanlab("joined", spoilt, joined)
     if not hard:
         scores["CROWDLAB, joined"] = _crowdlab(spoilt, joined)
-    alone = _ours(galaxies, counts, forests, None, seed)
-    ours = _ours(galaxies, counts, forests, draws, seed)
+    alone = _ours(galaxies, counts, forests, None, seed, certain=hard)
+    ours = _ours(galaxies, counts, forests, means, seed, certain=hard)
     scores |= {"ours": ours.galaxy_scores(), "ours, forest": alone.galaxy_scores()}
     local = ours.local_false_discovery_rates()
     # One process: cleanlab would fork, and a fork of a process with threads may never return.

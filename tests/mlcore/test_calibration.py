@@ -218,6 +218,22 @@ class TestTwoGuesses:
                     seen += 1
         return cost
 
+    def test_the_gain_is_per_vote_single_votes_included(self, handed_tree):
+        rng = np.random.default_rng(9)
+        pairs, truth = drawn(rng, 40, 2)
+        singles, others = drawn(rng, 2000, 1)
+        counts, near = np.concatenate([pairs, singles]), np.concatenate([truth, others])
+        network = np.ones_like(near)
+        fitted = fit_calibration(counts, network, handed_tree, near)
+        pooled = fitted.apply(network, handed_tree, near)
+        before = negative_log_likelihood(counts, network, handed_tree).sum(axis=0)
+        after = negative_log_likelihood(counts, pooled, handed_tree).sum(axis=0)
+        votes = [counts[:, part].sum() for part in handed_tree.question_slices.values()]
+        assert [each.galaxies for each in fitted.questions.values()] == [40, 40]
+        assert [each.gain for each in fitted.questions.values()] == pytest.approx(
+            ((before - after) / votes).tolist(), rel=1e-4
+        )
+
     def test_pools_as_the_formula_says(self, handed_tree):
         rng = np.random.default_rng(6)
         alpha, fractions = rng.gamma(2, 1, (4, 5)), rng.gamma(2, 1, (4, 5))

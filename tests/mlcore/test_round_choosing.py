@@ -146,6 +146,23 @@ def test_twins_of_a_chosen_galaxy_wait(tmp_path, tree):
     assert plain >= 4
 
 
+def test_votes_promised_on_galaxies_outside_the_shortlist_count(tmp_path, tree):
+    looks, counts = a_survey(n=400)
+    config = replace(CONFIG, batch=2, expected_votes=5, retirement_votes=40)
+    _, queue = choose(tmp_path, tree, looks, counts, config=config)
+    best = int(queue["id_str"][0][2:])
+    twins = [best, *(row for row in range(60, 100) if row != best)][:11]
+    looks[twins] = looks[best] + 1e-3 * looks[twins]
+    pending = np.zeros(400, dtype=np.int32)
+    pending[twins[6:]] = 30
+    names = {f"s:{row}" for row in twins}
+    _, before = choose(tmp_path, tree, looks, counts, config=config)
+    record, after = choose(tmp_path, tree, looks, counts, config=config, pending=pending)
+    assert set(before["id_str"][:2]) & names
+    assert not set(after["id_str"][:2]) & names
+    assert record["batch"] == 2
+
+
 def test_the_panel_is_never_in_the_batch(tmp_path, tree):
     control = np.arange(N) % 3 == 0
     record, queue = choose(tmp_path, tree, *a_survey(), control=control)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from scipy.special import expit
 
 from mlcore.calibration import IDENTITY, POWERS, fit_calibration
 from mlcore.cnn.dataset import to_tensor
@@ -29,7 +30,8 @@ from mlcore.errors import (
 )
 from mlcore.gp.mislabels import MislabelCandidate
 from mlcore.images import ImageCache
-from mlcore.round_flagging import _count_flagged
+from mlcore.round_files import RoundFiles
+from mlcore.round_flagging import _count_flagged, flag_subjects
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.train_config import TrainConfig
 from mlcore.training_round import STAGES, run_round
@@ -281,6 +283,22 @@ class TestWholeRound:
         assert all(row["flagged"] == (row["q_value"] <= 0.5) for row in found)
         assert all(abs(sum(dict(row["observed"]).values()) - 1) < 1e-9 for row in found)
 
+    def test_rates_are_those_of_galaxies_with_enough_volunteers(self, plan, copy):
+        path = copy / "snapshot" / "training.parquet"
+        table = pq.read_table(path)
+        votes = table["shape_round"].to_numpy().copy()
+        few = np.flatnonzero(votes)[:6]
+        votes[few] = 2
+        place = table.column_names.index("shape_round")
+        kind = table.schema.field(place)
+        pq.write_table(table.set_column(place, kind, pa.array(votes, kind.type)), path)
+        assert flag_subjects(RoundFiles(plan, copy))["judged"] == 34
+        found = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
+        assert not set(found["id_str"]) & {table["id_str"][row].as_py() for row in few.tolist()}
+        local = expit(-np.array(found["score"]))
+        expected = [local[local <= rate].mean() for rate in local]
+        np.testing.assert_allclose(found["q_value"], expected)
+
 
 @pytest.fixture(scope="module")
 def untaught(plan, survey, tree, tmp_path_factory):
@@ -317,6 +335,22 @@ class TestWithoutPretraining:
             assert not set(row["alike"]) & set(flagged)
             with Image.open(folder / "looked-at" / row["picture"]) as picture:
                 assert picture.size == (24, 24)
+
+
+class TestImagesThatAllLookTheSame:
+    def test_the_round_goes_to_its_end_and_says_so(self, plan, survey, tree, tmp_path):
+        table, flat = input_table(survey, tree), tmp_path / "flat.png"
+        Image.fromarray(np.full((24, 24, 3), 40, dtype=np.uint8)).save(flat)
+        place = table.column_names.index("file_loc")
+        table = table.set_column(place, "file_loc", pa.array([str(flat)] * SUBJECTS))
+        train = replace(plan.config.train, pretrain_steps=0)
+        config = replace(plan.config, train=train, dimensions=5_000, review_at_least=3)
+        alike = replace(plan, config=config, shared=tmp_path / "shared")
+        records = run_round(alike, begin(tmp_path / "round", table)).records
+        assert records["acquire"].result["rule"] == "random"
+        for name in ("acquire", "flag"):
+            assert "representations must have" in records[name].result["fallback"]
+        assert records["flag"].result["flagged"] >= 3
 
 
 class TestWithoutCalibration:

@@ -56,10 +56,10 @@ def test_replicates_agree_with_enumeration(one_question, monkeypatch):
 
 def test_either_predictive_may_be_missing_for_a_galaxy(one_question):
     alpha, counts, _ = galaxies(60, 3, 6)
-    draws = np.stack([np.random.default_rng(i).dirichlet(np.ones(3), 60) for i in range(8)])
+    left_out = np.random.default_rng(0).dirichlet(np.ones(3), 60)
     alpha[:10] = np.nan
-    draws[:, 5:15] = np.nan
-    table = surprise(counts, one_question(3), concentrations=alpha, draws=draws)
+    left_out[5:15] = np.nan
+    table = surprise(counts, one_question(3), concentrations=alpha, left_out=left_out)
     assert np.isnan(table.p_values[5:10]).all()
     assert np.isfinite(np.delete(table.p_values, range(5, 10), axis=0)).all()
     assert np.isfinite(table.galaxy_p_values()).sum() == 55
@@ -134,16 +134,43 @@ def test_certain_labels_that_contradict_the_models_are_found(one_question, every
     truth = np.random.default_rng(2).integers(4, size=800)
     label = np.where(wrong, (truth + 1) % 4, truth)
     counts = certain_counts(label, 4) if every == "label" else np.eye(4)[label]
-    table = surprise(counts, one_question(4), concentrations=0.5 + 20 * _seen(truth))
+    alpha = 0.5 + 20 * _seen(truth)
+    table = surprise(counts, one_question(4), concentrations=alpha, certain=True)
     assert average_precision_score(wrong, table.galaxy_scores()) > 0.8
     found = expected_false_discoveries(table.local_false_discovery_rates()) <= 0.1
     assert found.sum() > 10
     assert wrong[found].mean() > 0.8
 
 
-def _seen(truth):
-    clue = 4.0 * np.eye(4)[truth] + np.random.default_rng(9).standard_normal((len(truth), 4))
-    return softmax(2.0 * clue, axis=1)
+def test_one_vote_a_galaxy_is_not_taken_for_certain(one_question):
+    """Of galaxies with one vote each nobody disagrees, and one vote in ten is a slip."""
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet(np.full(3, 0.08), 300)
+    kind = np.array([rng.choice(3, p=each) for each in chances])
+    counts = rng.multinomial(1, 0.85 * np.eye(3)[kind] + 0.05).astype(float)
+    ids = [str(row) for row in range(300)]
+    found = flag_mislabels(
+        ids, counts, 40 * chances + 0.02, None, one_question(3), false_discovery_rate=0.2
+    )
+    assert found == []
+
+
+def test_volunteers_who_never_disagree_are_no_trouble(one_question):
+    """A simulated survey: five votes each, all alike; those on 24 are another class's."""
+    truth = np.random.default_rng(0).integers(3, size=800)
+    wrong = np.arange(800) < 24
+    counts = 5.0 * np.eye(3)[np.where(wrong, (truth + 1) % 3, truth)]
+    table = surprise(counts, one_question(3), concentrations=0.5 + 20 * _seen(truth, 3))
+    assert np.isfinite(table.galaxy_scores()).all()
+    assert np.isfinite(table.galaxy_p_values()).all()
+    found = expected_false_discoveries(table.local_false_discovery_rates()) <= 0.1
+    assert found.sum() >= 20
+    assert wrong[found].mean() >= 0.8
+
+
+def _seen(truth, n_classes=4):
+    clue = np.random.default_rng(9).standard_normal((len(truth), n_classes))
+    return softmax(2.0 * (clue + 4.0 * np.eye(n_classes)[truth]), axis=1)
 
 
 def test_votes_of_people_who_did_not_look_are_wrong_only_where_they_mislead(one_question):
@@ -168,8 +195,33 @@ def test_a_budget_and_a_rate_limit_what_is_flagged(one_question):
         flag_mislabels(ids, counts, alpha, None, one_question(3), false_discovery_rate=0.0)
     with pytest.raises(InvalidInputError, match="ids must have 100 entries, has 2"):
         flag_mislabels(["a", "b"], counts, alpha, None, one_question(3))
-    with pytest.raises(InvalidInputError, match="concentrations or draws"):
+    with pytest.raises(InvalidInputError, match="concentrations or left_out"):
         flag_mislabels(ids, counts, None, None, one_question(3))
+
+
+def test_the_rate_is_that_of_the_galaxies_that_may_be_flagged(one_question):
+    counts, alpha, _ = sharp_galaxies(300, 4, 5, seed=1)
+    may_flag = np.arange(300) % 3 == 0
+    ids = [str(row) for row in range(300)]
+    table = surprise(counts, one_question(4), concentrations=alpha)
+    local = table.local_false_discovery_rates()
+    found = flag_mislabels(
+        ids,
+        counts,
+        alpha,
+        None,
+        one_question(4),
+        may_flag=may_flag,
+        false_discovery_rate=1.0,
+    )
+    assert [each.id_str for each in found] == [
+        ids[row] for row in np.argsort(-table.galaxy_scores(), kind="stable") if may_flag[row]
+    ]
+    rates = np.array([local[int(each.id_str)] for each in found])
+    expected = [rates[rates <= rate].mean() for rate in rates]
+    np.testing.assert_allclose([each.q_value for each in found], expected)
+    with pytest.raises(InvalidInputError, match=r"may_flag must be \(300,\), is \(2,\)"):
+        flag_mislabels(ids, counts, alpha, None, one_question(4), may_flag=[True, False])
 
 
 @given(st.lists(st.floats(0, 1), max_size=20))

@@ -1,3 +1,6 @@
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from linear_operator.utils.errors import NotPSDError
@@ -6,6 +9,7 @@ from scipy.special import softmax
 from mlcore.errors import CancelledError, FitError, InvalidInputError
 from mlcore.gp.fit import VoteGPConfig, fit_vote_gp
 from mlcore.gp.hyperparameters import Hyperparameters, correlation, fit_hyperparameters
+from mlcore.gp.model import LatentLeaveOneOut
 from mlcore.gp.posterior import exact_posterior
 from mlcore.gp.targets import base_concentrations, dirichlet_targets
 
@@ -112,6 +116,34 @@ def test_joint_draws_have_the_marginals_and_move_together(one_question):
     assert covariance[0, 2] < 0.6 * covariance[0, 0]
 
 
+@pytest.mark.parametrize("n_draws", [1, 2, 7])
+def test_leave_one_out_means_are_those_of_the_draws_one_by_one(branching_tree, n_draws):
+    features, counts, _ = survey(30, 5)
+    gp = fit_vote_gp(features, counts, branching_tree, QUICK, seed=1)
+    half = np.random.default_rng(4).standard_normal(((n_draws + 1) // 2, 5))
+    normals = np.concatenate([half, -half])[:n_draws]
+    mean, spread = gp.left_out.mean, np.sqrt(gp.left_out.variance)
+    expected = np.empty((30, 5))
+    for columns in branching_tree.question_slices.values():
+        draws = [softmax((mean + spread * each)[:, columns], axis=1) for each in normals]
+        expected[:, columns] = np.mean(draws, axis=0)
+    np.testing.assert_allclose(gp.leave_one_out_means(n_draws, 4), expected, rtol=1e-12)
+
+
+def test_leave_one_out_means_hold_a_draw_at_a_time(one_question):
+    features, counts, _ = survey(20, 3)
+    small = fit_vote_gp(features, counts, one_question(3), QUICK, seed=1)
+    left_out = LatentLeaveOneOut(np.zeros((20_000, 3)), np.ones((20_000, 3)))
+    gp = replace(small, left_out=left_out)
+    tracemalloc.start()
+    try:
+        gp.leave_one_out_means(128, 0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * left_out.mean.nbytes
+
+
 def test_duplicates_are_merged_and_their_votes_added(one_question):
     features, counts, _ = survey(20, 2)
     twice = fit_vote_gp(
@@ -137,7 +169,7 @@ def test_duplicates_are_merged_and_their_votes_added(one_question):
 def test_degenerate_surveys_give_finite_fractions(features, counts, one_question):
     gp = fit_vote_gp(features, counts, one_question(2), QUICK, seed=0)
     at = np.array([[0.0, 1.0, 2.0], [np.nan, 0.0, 0.0]])
-    for fractions in (gp.mean_fractions(at), gp.leave_one_out_fractions(4, 0)):
+    for fractions in (gp.mean_fractions(at), gp.leave_one_out_means(4, 0)):
         assert np.isfinite(fractions).all()
         np.testing.assert_allclose(fractions.sum(axis=-1), 1.0)
 

@@ -45,7 +45,7 @@ def test_graded_fractions_and_sharp_kinds_are_told_apart():
 
 def test_the_better_model_has_the_greater_say():
     alpha, counts = graded(300, 10)
-    blind = np.random.default_rng(1).dirichlet(np.ones(3), size=(16, 300))
+    blind = np.random.default_rng(1).dirichlet(np.full(3, 16.0), size=300)
     powers = calibrate(counts, alpha, blind).mixture.log_powers
     assert powers[0] > powers[1] + 1.0
 
@@ -65,17 +65,23 @@ def test_all_the_ways_to_vote_add_up_to_one(world):
 
 def test_drawn_votes_have_the_expected_fractions():
     alpha, counts = one_kind_or_another(60, 6)
-    found = calibrate(counts, alpha, alpha[None] / alpha.sum(axis=1, keepdims=True))
+    found = calibrate(counts, alpha, alpha / alpha.sum(axis=1, keepdims=True))
     drawn = found.sample_votes(6, 4000, np.arange(60), np.random.default_rng(0))
     np.testing.assert_allclose(drawn.mean(axis=1) / 6, found.expected, atol=0.03)
 
 
-def test_only_unanimous_votes_are_certain():
+def test_votes_are_certain_only_where_the_caller_says_so():
     chances, counts = one_kind_or_another(200, 6)
-    labels = counts.argmax(axis=1)
-    certain = calibrate(certain_counts(labels, 3), chances, None).mixture
+    labels = certain_counts(counts.argmax(axis=1), 3)
+    certain = calibrate(labels, chances, None, certain=True).mixture
     np.testing.assert_allclose(certain.log_profiles.exp().diag(), 1.0, atol=1e-5)
-    assert calibrate(counts, chances, None).mixture.log_profiles.exp().diag().max() < 0.98
+    single = np.minimum(labels, 1.0)
+    assert calibrate(single, chances, None).mixture.log_profiles.exp().diag().min() < 0.98
+
+
+def test_certain_votes_that_differ_are_refused():
+    with pytest.raises(InvalidInputError, match="certain votes must be alike on each galaxy"):
+        calibrate(np.array([[5.0, 0.0], [4.0, 1.0]]), np.ones((2, 2)), None, certain=True)
 
 
 def test_labels_become_unanimous_votes():
@@ -86,16 +92,17 @@ def test_labels_become_unanimous_votes():
         certain_counts([2], 2)
 
 
+@pytest.mark.parametrize("certain", [False, True])
 @pytest.mark.parametrize("n_answers", [1, 2])
-def test_a_question_that_everybody_answers_alike_is_fine(n_answers):
+def test_a_question_that_everybody_answers_alike_is_fine(n_answers, certain):
     counts = np.zeros((50, n_answers))
     counts[:, 0] = 9.0
-    found = calibrate(counts, 5.0 * counts + 1.0, None)
+    found = calibrate(counts, 5.0 * counts + 1.0, None, certain=certain)
     odds = found.log_odds(counts[:, None], slice(None))
     assert np.isfinite(odds).all()
     assert (odds < -2).all()
 
 
 def test_no_model_at_all_is_refused():
-    with pytest.raises(InvalidInputError, match="concentrations or draws must be given"):
+    with pytest.raises(InvalidInputError, match="concentrations or left_out must be given"):
         calibrate(np.ones((3, 2)), None, None)

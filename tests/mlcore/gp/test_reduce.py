@@ -26,6 +26,15 @@ def test_at_most_forty_dimensions_whatever_the_chunks():
     np.testing.assert_allclose(whole.mean, chunked.mean, atol=1e-10)
 
 
+def test_more_dimensions_than_a_chunk_has_galaxies_are_fine():
+    rows = np.random.default_rng(0).standard_normal((200, 50))
+    reducer = Reducer.fit(rows, max_dimensions=60, chunk_rows=7)
+    assert reducer.n_dimensions == 50
+    whole = Reducer.fit(rows, max_dimensions=60)
+    np.testing.assert_allclose(reducer.mean, whole.mean, atol=1e-10)
+    assert Reducer.fit(rows, max_dimensions=1_000_000).n_dimensions == 50
+
+
 def test_three_galaxies_give_two_dimensions():
     features = Reducer.fit(correlated(3, 10)).transform(correlated(3, 10))
     assert features.shape == (3, 2)
