@@ -71,7 +71,8 @@ class Judged:
 def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     """Write ``mislabels.parquet``: every judged subject, the most doubtful votes first.
 
-    Judged are those that `min_flag_votes` volunteers have seen; rates are theirs alone.
+    Judged are those that `min_flag_votes` volunteers have seen, without those that experts
+    have judged; rates are theirs alone.
     Training galaxies are judged by networks of the other folds, those of the control panel
     by the round's own, which never saw them; and all by a Gaussian process with each galaxy
     left out, on features that owe nothing to any vote.
@@ -99,10 +100,12 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
         on_progress=files.part("flag", 0.8, 0.9),
         should_stop=files.should_stop,
     )
-    seen = counts[:, plan.tree.question_slices[plan.tree.start]].sum(axis=1)
+    # An expert's answers are no volunteers' votes: they teach, and are not doubted.
+    votes = np.where(_judged_by_experts(files, ids)[:, None], 0.0, counts)
+    seen = votes[:, plan.tree.question_slices[plan.tree.start]].sum(axis=1)
     candidates = flag_mislabels(
         ids,
-        counts,
+        votes,
         concentrations,
         gp,
         plan.tree,
@@ -114,6 +117,12 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     _write_candidates(candidates, flagged, folder / "mislabels.parquet")
     _write_evidence(files, cache, Judged(ids, rows, counts, features), candidates[:flagged])
     return {"judged": len(candidates), "flagged": flagged, "fallback": problem}
+
+
+def _judged_by_experts(files: RoundFiles, ids: list[str]) -> NDArray[np.bool_]:
+    """Return which galaxies (n,) have an expert's answers in place of votes."""
+    judged = {rows.ids[row] for rows in files.subjects() for row in np.flatnonzero(rows.verdict)}
+    return np.array([id_str in judged for id_str in ids], dtype=bool)
 
 
 def _count_flagged(candidates: list[MislabelCandidate], config: RoundConfig) -> int:

@@ -283,6 +283,15 @@ class TestWholeRound:
         assert all(row["flagged"] == (row["q_value"] <= 0.5) for row in found)
         assert all(abs(sum(dict(row["observed"]).values()) - 1) < 1e-9 for row in found)
 
+    def test_an_experts_answers_are_not_doubted(self, plan, copy):
+        path = copy / "input" / "subjects.parquet"
+        table = pq.read_table(path)
+        judged = np.isin(table["id_str"].to_pylist(), ["s:1", "s:2"])
+        pq.write_table(table.append_column("verdict", pa.array(judged)), path)
+        assert flag_subjects(RoundFiles(plan, copy))["judged"] == 38
+        found = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
+        assert not {"s:1", "s:2"} & set(found["id_str"])
+
     def test_rates_are_those_of_galaxies_with_enough_volunteers(self, plan, copy):
         path = copy / "snapshot" / "training.parquet"
         table = pq.read_table(path)

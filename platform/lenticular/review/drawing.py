@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Case, Max, When
 
 from lenticular.common.errors import ForbiddenError
 from lenticular.review.errors import AlreadyDrawnError, CannotDrawError
-from lenticular.review.models import SpotChecks
+from lenticular.review.models import FlagVerdict, SpotChecks
 from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
 from lenticular.rounds.publishing import MISLABELS, flag_of, stage_batches
 from lenticular.subjects.selectors import catalogue_id, subjects_by_catalogue_id
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 #: The share of the judged that come next after the flagged, and how many of a stratum are drawn.
 NEXT, DRAWN = 0.15, 50
+SETTLED = {FlagState.MISLABEL: "wrong", FlagState.VOTES_RIGHT: "right"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Judged:
     Attributes
     ----------
     total
-        All of them.
+        All of them, and those that it did not judge because an expert had settled a flag with
+        answers of their own, which have taken the place of the votes.
     others
         Rows of ``mislabels.parquet``, most suspect first, of those that no expert has judged
         and that are not flagged.
@@ -134,10 +136,12 @@ def read_judged(round_: Round) -> Judged:
     """Sort the galaxies that the round judged by what is known of them."""
     flagged = _ids(MislabelFlag.objects.filter(round=round_))
     settled = _settled_before(round_)
+    answered = _answered_before(round_)
     total, counts, others = 0, dict.fromkeys(("wrong", "right", "undecided"), 0), array("q")
     columns = ["id_str", "question", "flagged"]
     for batch in stage_batches(round_, "flag", MISLABELS, columns):
         for place, row in enumerate(batch.to_pylist(), start=total):
+            answered.pop(row["id_str"], None)
             if row["id_str"] in flagged:
                 continue
             standing = settled.get((row["id_str"], row["question"]))
@@ -146,7 +150,9 @@ def read_judged(round_: Round) -> Judged:
             else:
                 counts[standing or "undecided"] += 1
         total += batch.num_rows
-    return Judged(total, others, **counts)
+    for standing in answered.values():
+        counts[standing] += 1
+    return Judged(total + len(answered), others, **counts)
 
 
 def _ids(flags: QuerySet[MislabelFlag]) -> set[str]:
@@ -154,17 +160,36 @@ def _ids(flags: QuerySet[MislabelFlag]) -> set[str]:
     return {catalogue_id(survey, external_id) for survey, external_id in names.iterator()}
 
 
+def _answered_before(round_: Round) -> dict[str, str]:
+    """Return catalogue id to verdict of galaxies that were settled with an expert's answers.
+
+    Wrong votes on any question make it "wrong".
+    """
+    found = FlagVerdict.objects.filter(
+        flag__round__workflow=round_.workflow_id,
+        state__in=SETTLED,
+        classification__version=round_.version_id,
+    ).exclude(flag__round=round_)
+    # Wrong ones last, so that they count.
+    rows = found.order_by(Case(When(state=FlagState.MISLABEL, then=1), default=0)).values_list(
+        "flag__subject__survey__slug", "flag__subject__external_id", "state"
+    )
+    return {
+        catalogue_id(survey, external_id): SETTLED[FlagState(state)]
+        for survey, external_id, state in rows.iterator()
+    }
+
+
 def _settled_before(round_: Round) -> Mapping[tuple[str, str], str]:
     """Return (catalogue id, question) to the verdict of another round; the latest counts."""
-    verdicts = {FlagState.MISLABEL: "wrong", FlagState.VOTES_RIGHT: "right"}
     found = MislabelFlag.objects.filter(
-        round__workflow=round_.workflow_id, state__in=verdicts
+        round__workflow=round_.workflow_id, state__in=SETTLED
     ).exclude(round=round_)
     rows = found.order_by("pk").values_list(
         "subject__survey__slug", "subject__external_id", "question", "state"
     )
     return {
-        (catalogue_id(survey, external_id), question): verdicts[FlagState(state)]
+        (catalogue_id(survey, external_id), question): SETTLED[FlagState(state)]
         for survey, external_id, question, state in rows.iterator()
     }
 

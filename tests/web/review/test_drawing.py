@@ -117,6 +117,20 @@ class TestDrawing:
         assert drawn == {each.pk for each in subjects[3:]}
         assert still_open.subject_id in drawn
 
+    def test_whose_votes_an_experts_answers_replaced_is_counted_though_not_judged(
+        self, universe, judged_round
+    ):
+        _, subjects = judged_round(10, flagged=4)
+        wrong, right, *_ = MislabelFlag.objects.order_by("rank")
+        record_verdict(flag=wrong, expert=universe.expert, state="mislabel", annotations=FEATURED)
+        record_verdict(
+            flag=right, expert=universe.expert, state="votes-right", annotations=FEATURED
+        )
+        round_, _ = judged_round(0, subjects=subjects[2:])
+        judged = read_judged(round_)
+        assert (judged.wrong, judged.right, judged.total) == (1, 1, 10)
+        assert list(judged.others) == list(range(8))
+
     def test_a_verdict_on_another_question_settles_nothing(self, universe, judged_round):
         _, subjects = judged_round(6, flagged=1)
         MislabelFlag.objects.update(question="roundness", state="mislabel")
