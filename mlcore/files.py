@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlcore.errors import ArtefactError
+from mlcore.errors import ArtefactError, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,12 +39,16 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises
     ------
+    UnreadableError
+        When the file is missing or cannot be read.
     ArtefactError
-        When the file is missing, is not JSON, or does not hold an object.
+        When it is not JSON, or does not hold an object.
     """
     try:
         document = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UnreadableError(f"{path} must be a JSON file, is not: {error}") from error
+    except ValueError as error:
         raise ArtefactError(f"{path} must be a JSON file, is not: {error}") from error
     if not isinstance(document, dict):
         raise ArtefactError(f"{path} must hold a JSON object, holds {type(document).__name__}")

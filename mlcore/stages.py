@@ -3,7 +3,8 @@
 A stage marks itself finished by writing ``stage.json`` last, in one step. The mark holds
 the checksums of what the stage read and of every file it wrote, so that a resumed round
 skips what is done, does again what was made from something else, and never goes on from
-a file that has changed since.
+a file that has changed since. Only `StageFolder.verified`, which who makes the stage calls,
+removes what is damaged; whoever reads a finished stage leaves it as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlcore.errors import ArtefactError
+from mlcore.errors import ArtefactError, UnreadableError
 from mlcore.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -59,14 +60,14 @@ def json_checksum(document: Any) -> str:
 
 
 def file_checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, read in chunks; raises ArtefactError where there is none."""
+    """Return the SHA-256 of a file, read in chunks; raises UnreadableError where there is none."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError as error:
-        raise ArtefactError(f"{path.name} must be readable, is not: {error}") from error
+        raise UnreadableError(f"{path.name} must be readable, is not: {error}") from error
     return digest.hexdigest()
 
 
@@ -92,16 +93,18 @@ class StageFolder:
 
         Raises
         ------
+        UnreadableError
+            Where the mark is there but cannot be read.
         ArtefactError
-            Where the mark is there but is damaged; it is removed, so that a resumed round
-            does the stage again.
+            Where it is damaged.
         """
         if not (self.path / MARK).is_file():
             return None
         try:
             return StageRecord(**read_json(self.path / MARK))
+        except UnreadableError:
+            raise
         except (ArtefactError, TypeError) as error:
-            self.unmark()
             raise ArtefactError(f"{self.name}/{MARK} is damaged: {error}") from error
 
     def verified(self) -> StageRecord | None:
@@ -109,11 +112,19 @@ class StageFolder:
 
         Raises
         ------
+        UnreadableError
+            For a file that cannot be read; nothing is removed.
         ArtefactError
-            For a file that is missing or has changed; it is removed and so is the mark, so
-            that a resumed round makes the file again.
+            For a file that is missing or has changed, and for a damaged mark; it is removed
+            and so is the mark, so that a resumed round makes the file again.
         """
-        record = self.record()
+        try:
+            record = self.record()
+        except UnreadableError:
+            raise
+        except ArtefactError:
+            self.unmark()
+            raise
         if record is not None:
             for name, checksum in record.outputs.items():
                 self._verify(name, checksum)
