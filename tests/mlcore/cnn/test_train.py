@@ -122,6 +122,16 @@ def test_leaves_the_model_and_nothing_else(run, tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"model", "training.json"}
 
 
+def test_a_kill_after_the_model_leaves_nothing_once_it_is_resumed(run, tmp_path, monkeypatch):
+    changes = {"ensemble": 2, "epochs": 1}
+    monkeypatch.setattr("mlcore.cnn.train.shutil.rmtree", lambda *_given, **_more: None)
+    run("a", changes=changes)
+    monkeypatch.undo()
+    assert {path.name for path in (tmp_path / "a").iterdir()} > {"network-0", "network-1"}
+    run("a", changes=changes)
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"model", "training.json"}
+
+
 def test_says_nothing_on_the_terminal(run, capfd):
     run()
     assert capfd.readouterr() == ("", "")
