@@ -287,10 +287,7 @@ def _some(galaxies: LabelledGalaxies, places: NDArray[np.intp]) -> LabelledGalax
 
 
 def _trainer(task: _Task, watch: _Watch, *, validates: bool) -> lightning.Trainer:
-    last = ModelCheckpoint(
-        task.checkpoints, filename="last", enable_version_counter=False, save_top_k=1
-    )
-    callbacks: list[Callback] = [watch, last]
+    callbacks: list[Callback] = [watch]
     if validates:
         best = ModelCheckpoint(
             task.checkpoints,
@@ -300,6 +297,12 @@ def _trainer(task: _Task, watch: _Watch, *, validates: bool) -> lightning.Traine
             save_weights_only=True,
         )
         callbacks += [EarlyStopping(_VAL_LOSS, patience=task.config.patience), best]
+    # After the best, whose score it holds.
+    callbacks.append(
+        ModelCheckpoint(
+            task.checkpoints, filename="last", enable_version_counter=False, save_top_k=1
+        )
+    )
     return lightning.Trainer(
         max_epochs=task.config.epochs,
         devices=1,
