@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARK = "stage.json"
+_BEGUN = "begun.json"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -142,12 +143,15 @@ class StageFolder:
             )
 
     def begin(self, inputs: Mapping[str, str]) -> None:
-        """Make the folder ready; what was left by a run with other inputs is removed."""
-        left = self.path / "begun.json"
-        if left.is_file() and left.read_text() != json.dumps(dict(inputs), sort_keys=True):
+        """Make the folder ready; what was made from other inputs, or unknown ones, is removed."""
+        begun, said = self.path / _BEGUN, json.dumps(dict(inputs), sort_keys=True)
+        if self.path.is_dir() and not (begun.is_file() and begun.read_text() == said):
+            # First, so that what a kill leaves of the rest is of unknown inputs.
+            self.unmark()
+            begun.unlink(missing_ok=True)
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        left.write_text(json.dumps(dict(inputs), sort_keys=True))
+        begun.write_text(said)
 
     def finish(self, inputs: Mapping[str, str], result: Mapping[str, Any]) -> StageRecord:
         """Mark the stage finished and return its record; dot files are no outputs."""

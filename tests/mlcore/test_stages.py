@@ -57,6 +57,32 @@ class TestReading:
         assert names(out_of_descriptors) == ["begun.json", "queue.txt", MARK]
 
 
+class TestBeginning:
+    def test_what_was_made_from_the_same_inputs_stays(self, finished):
+        finished.unmark()
+        finished.begin({"plan": "old"})
+        assert names(finished) == ["begun.json", "queue.txt"]
+
+    def test_what_was_made_from_others_goes(self, finished):
+        finished.begin({"plan": "new"})
+        assert names(finished) == ["begun.json"]
+
+    @pytest.mark.parametrize("plan", ["old", "new"])
+    def test_a_kill_among_the_removals_leaves_nothing_to_go_on_from(
+        self, finished, plan, monkeypatch
+    ):
+        def kill(path):
+            raise KeyboardInterrupt(str(path))
+
+        monkeypatch.setattr("mlcore.stages.shutil.rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            finished.begin({"plan": "new"})
+        monkeypatch.undo()
+        assert finished.verified() is None
+        finished.begin({"plan": plan})
+        assert names(finished) == ["begun.json"]
+
+
 class TestVerifying:
     def test_a_damaged_mark_goes_so_that_the_stage_is_made_again(self, finished):
         (finished.path / MARK).write_text("{")
