@@ -2,11 +2,11 @@
 
 Snapshot, train, evaluate, predict, acquire, flag: each stage reads what those before it
 wrote, writes into a folder of its own, and marks itself finished in one step
-(`mlcore.stages`). The input is ``input/subjects.parquet``: a row per subject with
-``id_str``, ``file_loc``, ``control`` (in the control panel), ``retired``, ``pending``
-(votes promised) and an int32 column per label column, zeros never blank; and, where experts
-have judged any, ``verdict`` (its votes are an expert's, and are not doubted). Publication is
-the platform's.
+(`mlcore.stages`); what a kill left half-written is removed before the first begins. The
+input is ``input/subjects.parquet``: a row per subject with ``id_str``, ``file_loc``,
+``control`` (in the control panel), ``retired``, ``pending`` (votes promised) and an int32
+column per label column, zeros never blank; and, where experts have judged any, ``verdict``
+(its votes are an expert's, and are not doubted). Publication is the platform's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlcore.errors import InvalidInputError
+from mlcore.files import sweep_partials
 from mlcore.round_catalogue import snapshot
 from mlcore.round_choosing import choose_subjects
 from mlcore.round_files import SUBJECTS, RoundFiles
@@ -127,6 +128,8 @@ def run_round(
     names = [stage.name for stage in STAGES]
     if until not in names:
         raise InvalidInputError(f"until must be one of {names}, is {until!r}")
+    for folder in (directory, plan.shared):
+        sweep_partials(folder)
     files = RoundFiles(plan, directory, on_progress, should_stop)
     records: dict[str, StageRecord] = {}
     for stage in STAGES[: names.index(until) + 1]:
