@@ -2,11 +2,11 @@
 
 Snapshot, train, evaluate, predict, acquire, flag: each stage reads what those before it
 wrote, writes into a folder of its own, and marks itself finished in one step
-(`mlcore.stages`); what a kill left half-written is removed before the first begins. The
-input is ``input/subjects.parquet``: a row per subject with ``id_str``, ``file_loc``,
-``control`` (in the control panel), ``retired``, ``pending`` (votes promised) and an int32
-column per label column, zeros never blank; and, where experts have judged any, ``verdict``
-(its votes are an expert's, and are not doubted). Publication is the platform's.
+(`mlcore.stages`). The input is ``input/subjects.parquet``: a row per subject with
+``id_str``, ``file_loc``, ``control`` (in the control panel), ``retired``, ``pending``
+(votes promised) and an int32 column per label column, zeros never blank; and, where experts
+have judged any, ``verdict`` (its votes are an expert's, and are not doubted). Publication is
+the platform's.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def run_round(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> RoundResult:
-    """Run the stages that are not finished yet.
+    """Run the stages that are not finished yet; what a kill left half-written is removed first.
 
     Parameters
     ----------
