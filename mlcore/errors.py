@@ -52,6 +52,10 @@ class ArtefactError(MlcoreError):
     """A stored artefact is missing, corrupt or of another round."""
 
 
+class UnreadableError(ArtefactError):
+    """A stored artefact is not there, or cannot be read just now: it may well be whole."""
+
+
 class FitError(MlcoreError):
     """A model could not be fitted, and no fallback applied."""
 

@@ -3,7 +3,8 @@
 A stage marks itself finished by writing ``stage.json`` last, in one step. The mark holds
 the checksums of what the stage read and of every file it wrote, so that a resumed round
 skips what is done, does again what was made from something else, and never goes on from
-a file that has changed since.
+a file that has changed since. Only `StageFolder.verified`, which who makes the stage calls,
+removes what is damaged; whoever reads a finished stage leaves it as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlcore.errors import ArtefactError
+from mlcore.errors import ArtefactError, UnreadableError
 from mlcore.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARK = "stage.json"
+_BEGUN = "begun.json"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -59,14 +61,14 @@ def json_checksum(document: Any) -> str:
 
 
 def file_checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, read in chunks; raises ArtefactError where there is none."""
+    """Return the SHA-256 of a file, read in chunks; raises UnreadableError where there is none."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError as error:
-        raise ArtefactError(f"{path.name} must be readable, is not: {error}") from error
+        raise UnreadableError(f"{path.name} must be readable, is not: {error}") from error
     return digest.hexdigest()
 
 
@@ -92,16 +94,18 @@ class StageFolder:
 
         Raises
         ------
+        UnreadableError
+            Where the mark is there but cannot be read.
         ArtefactError
-            Where the mark is there but is damaged; it is removed, so that a resumed round
-            does the stage again.
+            Where it is damaged.
         """
         if not (self.path / MARK).is_file():
             return None
         try:
             return StageRecord(**read_json(self.path / MARK))
+        except UnreadableError:
+            raise
         except (ArtefactError, TypeError) as error:
-            self.unmark()
             raise ArtefactError(f"{self.name}/{MARK} is damaged: {error}") from error
 
     def verified(self) -> StageRecord | None:
@@ -109,11 +113,19 @@ class StageFolder:
 
         Raises
         ------
+        UnreadableError
+            For a file that cannot be read; nothing is removed.
         ArtefactError
-            For a file that is missing or has changed; it is removed and so is the mark, so
-            that a resumed round makes the file again.
+            For a file that is missing or has changed, and for a damaged mark; it is removed
+            and so is the mark, so that a resumed round makes the file again.
         """
-        record = self.record()
+        try:
+            record = self.record()
+        except UnreadableError:
+            raise
+        except ArtefactError:
+            self.unmark()
+            raise
         if record is not None:
             for name, checksum in record.outputs.items():
                 self._verify(name, checksum)
@@ -131,12 +143,15 @@ class StageFolder:
             )
 
     def begin(self, inputs: Mapping[str, str]) -> None:
-        """Make the folder ready; what was left by a run with other inputs is removed."""
-        left = self.path / "begun.json"
-        if left.is_file() and left.read_text() != json.dumps(dict(inputs), sort_keys=True):
+        """Make the folder ready; what was made from other inputs, or unknown ones, is removed."""
+        begun, said = self.path / _BEGUN, json.dumps(dict(inputs), sort_keys=True)
+        if self.path.is_dir() and not (begun.is_file() and begun.read_text() == said):
+            # First, so that what a kill leaves of the rest is of unknown inputs.
+            self.unmark()
+            begun.unlink(missing_ok=True)
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        left.write_text(json.dumps(dict(inputs), sort_keys=True))
+        begun.write_text(said)
 
     def finish(self, inputs: Mapping[str, str], result: Mapping[str, Any]) -> StageRecord:
         """Mark the stage finished and return its record; dot files are no outputs."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlcore.errors import InvalidInputError
+from mlcore.files import sweep_partials
 from mlcore.round_catalogue import snapshot
 from mlcore.round_choosing import choose_subjects
 from mlcore.round_files import SUBJECTS, RoundFiles
@@ -94,7 +95,7 @@ def run_round(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> RoundResult:
-    """Run the stages that are not finished yet.
+    """Run the stages that are not finished yet; what a kill left half-written is removed first.
 
     Parameters
     ----------
@@ -127,6 +128,8 @@ def run_round(
     names = [stage.name for stage in STAGES]
     if until not in names:
         raise InvalidInputError(f"until must be one of {names}, is {until!r}")
+    for folder in (directory, plan.shared):
+        sweep_partials(folder)
     files = RoundFiles(plan, directory, on_progress, should_stop)
     records: dict[str, StageRecord] = {}
     for stage in STAGES[: names.index(until) + 1]:

@@ -102,8 +102,9 @@ def train(
         task.discard_other_work()
         model = _learn(task, on_progress, should_stop)
         model.save(directory / "model")
-        for left in (task.checkpoints, *task.members):
-            shutil.rmtree(left, ignore_errors=True)
+    # Also where the model was there: a kill may have left them, and they are no result.
+    for left in (task.checkpoints, *task.members):
+        shutil.rmtree(left, ignore_errors=True)
     return CnnModel.load(directory / "model")
 
 
@@ -286,10 +287,7 @@ def _some(galaxies: LabelledGalaxies, places: NDArray[np.intp]) -> LabelledGalax
 
 
 def _trainer(task: _Task, watch: _Watch, *, validates: bool) -> lightning.Trainer:
-    last = ModelCheckpoint(
-        task.checkpoints, filename="last", enable_version_counter=False, save_top_k=1
-    )
-    callbacks: list[Callback] = [watch, last]
+    callbacks: list[Callback] = [watch]
     if validates:
         best = ModelCheckpoint(
             task.checkpoints,
@@ -299,6 +297,12 @@ def _trainer(task: _Task, watch: _Watch, *, validates: bool) -> lightning.Traine
             save_weights_only=True,
         )
         callbacks += [EarlyStopping(_VAL_LOSS, patience=task.config.patience), best]
+    # After the best, whose score it holds.
+    callbacks.append(
+        ModelCheckpoint(
+            task.checkpoints, filename="last", enable_version_counter=False, save_top_k=1
+        )
+    )
     return lightning.Trainer(
         max_epochs=task.config.epochs,
         devices=1,

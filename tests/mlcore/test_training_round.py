@@ -1,6 +1,7 @@
 """A whole round over files: forty drawn images, a tiny network, every way to stop it."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -406,6 +407,14 @@ class TestResuming:
         said = []
         run_round(plan, copy, on_progress=lambda *given: said.append(given))
         assert begun(said) == []
+
+    def test_what_a_kill_left_half_written_goes(self, plan, copy):
+        folders = (copy / "input", copy / "flag", plan.shared)
+        left = [folder / f".half.{os.getpid()}.partial" for folder in folders]
+        for partial in left:
+            partial.write_text("half")
+        run_round(plan, copy)
+        assert not any(partial.exists() for partial in left)
 
     def test_finished_stages_are_skipped(self, plan, copy, finished):
         forget(copy, "acquire", "flag")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from django.db import models
+from django.db.models import Case, When
 
 from lenticular.accounts.models import User, Volunteer
 from lenticular.classifications.querysets import AppendOnlyQuerySet
@@ -36,6 +37,9 @@ class Classification(models.Model):
     `annotations` is the path as a list of [question, answer] pairs in walk order.
     `selection_probability` is the probability with which this subject was drawn when it
     was served, over all arms; null for expert verdicts, which nobody drew.
+
+    A volunteer has one of each kind for a subject, whatever the version: nobody is asked
+    about a galaxy twice. An expert has one per version: another tree asks for other answers.
     """
 
     uuid = models.UUIDField(unique=True)
@@ -56,8 +60,18 @@ class Classification(models.Model):
 
     class Meta:
         constraints = [
+            # One index for all kinds, because serving looks for what a volunteer has seen by it.
             models.UniqueConstraint(
-                fields=["workflow", "subject", "volunteer", "kind"], name="one_vote_per_volunteer"
+                "workflow",
+                "subject",
+                "volunteer",
+                "kind",
+                Case(
+                    When(kind=Kind.EXPERT, then="version"),
+                    default=0,
+                    output_field=models.BigIntegerField(),
+                ),
+                name="one_vote_per_volunteer",
             ),
         ]
         indexes = [

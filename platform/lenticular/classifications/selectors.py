@@ -83,6 +83,12 @@ def gold_standards(*, version_id: int | None) -> QuerySet[Classification]:
     return gold.filter(withdrawal=None)
 
 
+def is_gold_standard(*, classification: Classification) -> bool:
+    """Tell whether volunteers are taught by this one: it was made for that, and not withdrawn."""
+    gold = gold_standards(version_id=classification.version_id)
+    return gold.filter(pk=classification.pk).exists()
+
+
 def has_classified(*, workflow: Workflow, subject_id: int, volunteer_ids: Collection[int]) -> bool:
     """Tell whether any of these volunteers, all one person, has classified the subject."""
     found = Classification.objects.filter(

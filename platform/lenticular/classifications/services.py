@@ -79,7 +79,8 @@ def append_classification(
     UuidReusedError
         Where the UUID names a classification with other content.
     AlreadyClassifiedError
-        Where the volunteer has one of this kind for the subject.
+        Where the volunteer has one of this kind for the subject; an expert, for the subject
+        under this version.
     InvalidInputError
         For metadata that is not JSON or too long, or a naive `started_at`.
     """
@@ -138,6 +139,8 @@ def _first(new: Classification, error: IntegrityError) -> Classification:
     again = Classification.objects.filter(
         workflow=new.workflow_id, subject=new.subject_id, volunteer=new.volunteer_id, kind=new.kind
     )
+    if new.kind == Kind.EXPERT:
+        again = again.filter(version=new.version_id)
     if again.exists():
         raise AlreadyClassifiedError(f"subject {new.subject_id} is classified already") from error
     raise error

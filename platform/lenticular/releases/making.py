@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from lenticular.workflows.models import Workflow
 
 SUMS_NAME = "SHA256SUMS"
+_MAKING = ".making-"
+_FORSAKEN_SECONDS = 24 * 3600
 DESCRIPTIONS = {
     PARQUET_NAME: "The catalogue, for pandas, pyarrow, TOPCAT and astropy",
     CSV_NAME: "The same as comma-separated text",
@@ -53,13 +56,29 @@ class MadeFile:
 
 @contextmanager
 def making_folder(workflow: Workflow) -> Iterator[Path]:
-    """Give a folder beside the releases; what is still there at the end is removed."""
-    folder = local_path(f"releases/{workflow.slug}/.making-{uuid.uuid4().hex}")
+    """Give a folder beside the releases; what is still there at the end is removed.
+
+    So are folders of makers that were killed: those that nobody has written to for a day.
+    """
+    releases = local_path(f"releases/{workflow.slug}")
+    for left in releases.glob(f"{_MAKING}*"):
+        if _idle_seconds(left) > _FORSAKEN_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    folder = releases / f"{_MAKING}{uuid.uuid4().hex}"
     folder.mkdir(parents=True)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _idle_seconds(folder: Path) -> float:
+    """Return how long ago the folder or a file in it was last written to; 0 once it is gone."""
+    try:
+        written = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except FileNotFoundError:
+        return 0.0
+    return time.time() - written
 
 
 def write_catalogue(snapshot: Snapshot, folder: Path) -> Totals:

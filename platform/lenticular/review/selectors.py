@@ -18,7 +18,7 @@ from lenticular.review.contamination import (
 from lenticular.review.models import SpotChecks
 from lenticular.rounds.models import FlagState, FlagStratum, MislabelFlag, Round
 from lenticular.rounds.publishing import MISLABELS
-from lenticular.rounds.workspace import stage_folder
+from lenticular.rounds.workspace import readable_record, stage_folder
 
 if TYPE_CHECKING:
     from mlcore.votes.contamination import Contamination as Share
@@ -212,6 +212,6 @@ def _spot_checks(
 
 
 def judged_galaxies(round_: Round) -> int | None:
-    """Return of how many galaxies the round judged the votes; None where its record is gone."""
-    record = stage_folder(round_, "flag").record()
+    """Return of how many galaxies the round judged the votes; None where its record is no good."""
+    record = readable_record(round_, "flag")
     return int(record.result["judged"]) if record and "judged" in record.result else None

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from lenticular.accounts.services import volunteer_of
 from lenticular.classifications.models import Classification, Kind
-from lenticular.classifications.selectors import expert_classification
+from lenticular.classifications.selectors import expert_classification, is_gold_standard
 from lenticular.classifications.services import append_classification, withdraw_gold_standard
 from lenticular.common.errors import ForbiddenError
 from lenticular.review.errors import AlreadyReviewedError, BadVerdictError, GivenBeforeError
@@ -59,7 +59,7 @@ def record_verdict(
     annotations
         The right answers, one whole path: needed for ``mislabel``, allowed for
         ``votes-right``, refused for ``unsure``. An expert has one classification per
-        galaxy: the same answers given for an earlier flag are taken again.
+        galaxy and version: the same answers given for an earlier flag are taken again.
     note
         For colleagues.
     gold_standard
@@ -76,7 +76,8 @@ def record_verdict(
     AlreadyReviewedError
         Where the flag is settled, or somebody was unsure before and this is unsure again.
     ConflictError
-        Where this expert has given other answers for the galaxy before.
+        Where this expert has given other answers for the galaxy under this version before, or
+        would make a gold standard again that was withdrawn.
     """
     if not expert.may_review:
         raise ForbiddenError("verdicts need the role expert")
@@ -158,8 +159,9 @@ def make_gold_standard(
     BadVerdictError
         For answers that are no path of the tree, or too long an explanation.
     ConflictError
-        Where this expert has given other answers for the galaxy before, or the same ones
-        without making them a gold standard: the log is never changed.
+        Where this expert has given other answers for the galaxy under this version before, or
+        the same ones without making them a gold standard, or that gold standard is withdrawn:
+        the log is never changed.
     """
     if not expert.may_review:
         raise ForbiddenError("gold standards need the role expert")
@@ -217,9 +219,10 @@ def _expert_answers(
 
 def _as_asked(given: Classification, *, gold_standard: bool) -> Classification:
     """Return answers given before; refuse to make them the gold standard that they are not."""
-    if gold_standard and not given.gold_standard:
+    if gold_standard and not is_gold_standard(classification=given):
+        how = "as one that is withdrawn" if given.gold_standard else "without making them one"
         raise GivenBeforeError(
-            "you have given these answers before, without making them a gold standard; "
-            "a colleague can still do so"
+            "these answers must be new to make them a gold standard, you have given them before, "
+            f"{how}; a colleague can still do so"
         )
     return given

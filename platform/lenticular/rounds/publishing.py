@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 MISLABELS = "mislabels.parquet"
+INSTALLED = ("train", "acquire", "flag")
+"""The stages whose files a round is installed from."""
 
 
 def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
@@ -80,7 +82,7 @@ def install_round(*, round: Round) -> None:  # noqa: A002
     mlcore.errors.ArtefactError
         Where a stage is unfinished, or a file is missing or has changed.
     """
-    for stage in ("train", "acquire", "flag"):
+    for stage in INSTALLED:
         finished_stage(round, stage)
     put_in_place(round=round)
     for chunk in _chunks(_flags(round)):

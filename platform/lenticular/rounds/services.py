@@ -22,7 +22,7 @@ from lenticular.rounds.errors import RoundConfigError, RoundStateError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import STAGES, Round, RoundStage, RoundState, Verdict
 from lenticular.rounds.provenance import code_version
-from lenticular.rounds.publishing import install_round, publish_round
+from lenticular.rounds.publishing import INSTALLED, install_round, publish_round
 from lenticular.rounds.rules import active_error, checked_config, refusals
 from lenticular.rounds.work import (
     beat_heart,
@@ -32,6 +32,7 @@ from lenticular.rounds.work import (
     record_provenance,
     report_progress,
 )
+from lenticular.rounds.workspace import find_damage
 from lenticular.workflows.models import Workflow
 from mlcore.errors import ArtefactError
 
@@ -195,6 +196,11 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
     if locked.verdict != Verdict.REFUSED:
         raise RoundStateError(f"only a refused round can be overridden, {locked} is not refused")
     _require_latest(locked)
+    # Looked at first, because a finished round cannot be resumed to make again what
+    # installing a damaged one would remove.
+    damage = find_damage(locked, *INSTALLED)
+    if damage:
+        raise RoundStateError(f"{damage}; put the file back, or start another round")
     try:
         install_round(round=locked)
     except ArtefactError as error:

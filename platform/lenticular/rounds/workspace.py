@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from django.core.files.storage import storages
 
 from lenticular.rounds.errors import ArtefactStoreError
-from mlcore.errors import ArtefactError
-from mlcore.files import read_json
-from mlcore.stages import MARK, StageFolder, StageRecord, file_checksum
+from mlcore.errors import ArtefactError, UnreadableError
+from mlcore.stages import StageFolder, StageRecord, file_checksum
 
 if TYPE_CHECKING:
     from lenticular.rounds.models import Round, TrainedModel
@@ -52,22 +51,36 @@ def stage_folder(round_: Round, stage: str) -> StageFolder:
     return StageFolder(round_folder(round_) / stage)
 
 
-def find_damage(round_: Round, stage: str) -> str | None:
-    """Return what is wrong with the files of a finished stage, or None where they are whole.
+def readable_record(round_: Round, stage: str) -> StageRecord | None:
+    """Return what a stage recorded; None where it is not finished or its mark is no good."""
+    try:
+        return stage_folder(round_, stage).record()
+    except ArtefactError:
+        return None
+
+
+def find_damage(round_: Round, *stages: str) -> str | None:
+    """Return what is wrong with the files of finished stages, or None where they are whole.
 
     Unlike `StageFolder.verified` it removes nothing: what is published stays as it is.
     """
-    folder = stage_folder(round_, stage)
-    try:
-        record = StageRecord(**read_json(folder.path / MARK))
-    except (ArtefactError, TypeError):
+    found = (_damage_of(round_, stage) for stage in stages)
+    return next((damage for damage in found if damage), None)
+
+
+def _damage_of(round_: Round, stage: str) -> str | None:
+    record = readable_record(round_, stage)
+    if record is None:
         return f"{stage} of round {round_.number} has no readable record"
     for name, checksum in record.outputs.items():
-        path = folder.path / name
+        path = stage_folder(round_, stage).path / name
         if not path.is_file():
             return f"{path} is missing"
-        if file_checksum(path) != checksum:
-            return f"{path} has changed"
+        try:
+            if file_checksum(path) != checksum:
+                return f"{path} has changed"
+        except UnreadableError as error:
+            return str(error)
     return None
 
 

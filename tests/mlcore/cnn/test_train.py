@@ -93,6 +93,22 @@ def test_goes_on_after_a_stop_as_if_there_had_been_none(run, stop_after):
     assert resumed.history == whole.history
 
 
+def test_goes_on_with_the_best_epoch_that_there_was(run, stop_after, rows, counts):
+    # The more is learned the worse, as the galaxies set apart were voted for the other way.
+    set_apart = np.random.default_rng(1).permutation(len(rows))[:16]
+    misleading = counts.copy()
+    misleading[set_apart] = counts[set_apart ^ 1]
+    changes = {"validation_fraction": 0.4, "learning_rate": 0.01, "epochs": 2}
+    whole = run("whole", changes, counts=misleading)
+    first, second = (epoch["val_loss"] for epoch in whole.history)
+    assert first < second
+    with pytest.raises(CancelledError):
+        run("cut", changes, counts=misleading, should_stop=stop_after(9))
+    resumed = run("cut", changes, counts=misleading)
+    assert resumed.history == whole.history
+    assert same(whole, resumed)
+
+
 @pytest.mark.parametrize("content", [b"", b"cut short"])
 def test_a_damaged_checkpoint_is_begun_again(run, stop_after, tmp_path, content):
     whole = run("whole")
@@ -119,6 +135,16 @@ def test_leaves_the_model_and_nothing_else(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     run("a")
     assert list((tmp_path / "here").iterdir()) == []
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"model", "training.json"}
+
+
+def test_a_kill_after_the_model_leaves_nothing_once_it_is_resumed(run, tmp_path, monkeypatch):
+    changes = {"ensemble": 2, "epochs": 1}
+    monkeypatch.setattr("mlcore.cnn.train.shutil.rmtree", lambda *_given, **_more: None)
+    run("a", changes=changes)
+    monkeypatch.undo()
+    assert {path.name for path in (tmp_path / "a").iterdir()} > {"network-0", "network-1"}
+    run("a", changes=changes)
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"model", "training.json"}
 
 

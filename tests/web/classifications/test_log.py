@@ -17,7 +17,8 @@ from lenticular.classifications.services import (
     withdraw_gold_standard,
 )
 from lenticular.common.errors import ConflictError, InvalidInputError
-from tests.universe import FEATURED, SMOOTH_ROUND, give_gold
+from lenticular.workflows.services import publish_version
+from tests.universe import FEATURED, SMOOTH_ROUND, give_gold, small_tree
 
 
 def append(universe, **changes):
@@ -47,6 +48,30 @@ def test_a_volunteer_has_one_vote_for_a_subject(quiet_universe):
     with pytest.raises(AlreadyClassifiedError):
         append(quiet_universe)
     assert append(quiet_universe, kind="expert")[1]
+
+
+@pytest.fixture
+def versions(quiet_universe):
+    """The first version of the tree, and the one that is asked now."""
+    first = quiet_universe.version
+    tree = small_tree(slug="new-shapes")
+    return first, publish_version(workflow=quiet_universe.workflow, tree=tree)
+
+
+def test_an_expert_answers_once_under_each_version(quiet_universe, versions):
+    for version in versions:
+        assert append(quiet_universe, kind="expert", version=version)[1]
+    for version in versions:
+        with pytest.raises(AlreadyClassifiedError):
+            append(quiet_universe, kind="expert", version=version)
+
+
+def test_a_volunteer_has_one_vote_under_all_versions(quiet_universe, versions):
+    first, second = versions
+    append(quiet_universe, version=first)
+
+    with pytest.raises(AlreadyClassifiedError):
+        append(quiet_universe, version=second)
 
 
 def test_what_is_in_the_log_is_neither_changed_nor_deleted(universe):

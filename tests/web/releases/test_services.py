@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -314,6 +316,18 @@ class TestFailure:
         release = make_release(workflow=universe.workflow, user=None, title="x")
         assert release.number == 1
         assert not (left / "half.csv").exists()
+
+    def test_a_folder_that_nobody_has_written_to_for_a_day_goes(self, universe):
+        yesterday = time.time() - 25 * 3600
+        killed, at_work = (releases_folder() / f".making-{name}" for name in ("1", "2"))
+        for folder in (killed, at_work):
+            folder.mkdir(parents=True)
+            (folder / "catalogue.csv").write_text("half")
+            os.utime(folder, (yesterday, yesterday))
+        os.utime(killed / "catalogue.csv", (yesterday, yesterday))
+        with making.making_folder(universe.workflow):
+            assert not killed.exists()
+            assert at_work.is_dir()
 
 
 @pytest.mark.django_db(transaction=True)

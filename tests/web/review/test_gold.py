@@ -5,9 +5,11 @@ from django.urls import reverse
 
 from lenticular.accounts.models import Role
 from lenticular.classifications.models import Classification, GoldWithdrawal, Kind
+from lenticular.classifications.selectors import gold_standards
 from lenticular.common.errors import ForbiddenError
 from lenticular.review.errors import BadVerdictError, GivenBeforeError
 from lenticular.review.services import make_gold_standard, record_verdict, withdraw_gold
+from lenticular.rounds.models import FlagState
 from tests.universe import FEATURED, SMOOTH_LONG, SMOOTH_ROUND, give_gold
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +42,22 @@ class TestMaking:
         with pytest.raises(GivenBeforeError, match="a colleague can"):
             make(universe, flag.subject)
         assert make(universe, flag.subject, expert=universe.admin).gold_standard
+
+    def test_a_withdrawn_one_is_not_made_again_but_a_colleague_can(self, universe, flag):
+        gold = make(universe, flag.subject)
+        withdraw_gold(classification=gold, expert=universe.expert, reason="the wrong galaxy")
+        with pytest.raises(GivenBeforeError, match="as one that is withdrawn; a colleague can"):
+            make(universe, flag.subject)
+        with pytest.raises(GivenBeforeError, match="as one that is withdrawn"):
+            record_verdict(
+                flag=flag, expert=universe.expert, state="mislabel", annotations=FEATURED,
+                gold_standard=True,
+            )  # fmt: skip
+        flag.refresh_from_db()
+        assert flag.state == FlagState.OPEN
+        record_verdict(flag=flag, expert=universe.expert, state="mislabel", annotations=FEATURED)
+        again = make(universe, flag.subject, expert=universe.admin)
+        assert gold_standards(version_id=universe.version.pk).get() == again
 
     def test_a_verdict_takes_the_explanation_along(self, universe, flag):
         record_verdict(

@@ -9,6 +9,8 @@ from lenticular.review.drawing import draw_spot_checks
 from lenticular.review.models import SpotChecks
 from lenticular.review.services import record_verdict
 from lenticular.rounds.models import FlagState, MislabelFlag
+from lenticular.rounds.workspace import stage_folder
+from mlcore.stages import MARK
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +54,14 @@ class TestLightTable:
         assert "0 of 4 reviewed" in shown
         assert flags[0].subject.images.get().url("page") in shown
         assert "style=" not in shown
+
+    def test_a_damaged_record_is_no_error_and_stays(self, expert, flags):
+        mark = stage_folder(flags[0].round, "flag").path / MARK
+        mark.write_text("{")
+        page = expert.get(reverse("review"))
+        assert page.status_code == 200
+        assert "0 of 4 reviewed" in page.content.decode()
+        assert mark.read_text() == "{"
 
     def test_filters_by_state(self, expert, universe, flags):
         record_verdict(flag=flags[2], expert=universe.expert, state="votes-right")

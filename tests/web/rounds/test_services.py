@@ -194,7 +194,8 @@ class TestOverride:
         from lenticular.rounds.workspace import stage_folder
 
         (stage_folder(running, "flag").path / "mislabels.parquet").write_bytes(b"")
-        with pytest.raises(RoundStateError, match=r"mislabels\.parquet must have checksum"):
-            services.override_gate(round=running, user=admin, reason="why not")
+        for _ in range(2):
+            with pytest.raises(RoundStateError, match=r"mislabels\.parquet has changed; put the"):
+                services.override_gate(round=running, user=admin, reason="why not")
         assert not TrainedModel.objects.filter(is_current=True).exists()
         assert not QueueEntry.objects.filter(generation=1).exists()
