@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Outbox } from "../static/frontend/outbox.js";
 import { BusyError, plausible, RefusedError, Server, SignedOutError, StaleError } from "../static/frontend/server.js";
 import { trouble } from "../static/frontend/status.js";
-import { busy, entry } from "./fakes.js";
+import { busy, entry, FakeStore, keeper } from "./fakes.js";
 
 const DATA = { next: "/next/", post: "/post/", favourite: "/s/0/favourite/", version: 1, account: null };
 
@@ -83,12 +84,25 @@ test("galaxies know whose they are, and a new tree is read when they come", asyn
 });
 
 test("errors tell what to do: wait, wait so long, or never again", async () => {
+  const headers = { "Content-Type": "application/problem+json" };
   for (const [status, kind] of [[500, BusyError], [429, BusyError], [400, RefusedError], [413, RefusedError]]) {
-    await assert.rejects(world([{ status }]).server.send([]), kind);
+    await assert.rejects(world([{ status, headers }]).server.send([]), kind);
   }
   assert.equal(busy(429, "30").wait, 30000);
   assert.equal(busy(503).wait, undefined);
   assert.equal(busy(503, "Wed, 21 Oct 2026 07:28:00 GMT").wait, undefined);
+});
+
+test("only our server's own refusal ends an entry: a proxy's, or a wrong host's, is waited out", async () => {
+  for (const status of [400, 413]) {
+    for (const type of ["text/html", "application/json"]) {
+      const { server } = world([{ status, headers: { "Content-Type": type } }]);
+      const outbox = new Outbox({ keeper: keeper(new FakeStore()), send: (entries) => server.send(entries), later: () => {} });
+      await outbox.add(entry(1));
+      assert.deepEqual(outbox.entries.map(({ uuid }) => uuid), [entry(1).uuid], `${status} ${type}`);
+      assert.ok(outbox.error instanceof BusyError);
+    }
+  }
 });
 
 test("the time of a clock that was never set is not sent", () => {

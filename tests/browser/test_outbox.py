@@ -102,7 +102,7 @@ def test_an_answer_lost_on_the_way_back_is_not_counted_twice(desk):
     assert votes() == before + 1
 
 
-@pytest.mark.parametrize(("status", "after"), [(429, "1"), (503, "1"), (500, "")])
+@pytest.mark.parametrize(("status", "after"), [(429, "1"), (503, "1"), (500, ""), (400, "")])
 def test_a_busy_server_is_asked_again_and_nothing_is_lost(desk, status, after):
     before, posts = votes(), []
 

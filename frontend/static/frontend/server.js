@@ -13,6 +13,7 @@
 const PATIENCE = 20000;
 /** A browser sends no more than 64 KiB for a page that is being left. */
 const KEEPALIVE = 60000;
+const PROBLEM = "application/problem+json";
 
 /** The server does not take this page's word, not even after a fresh token. */
 export class StaleError extends Error {}
@@ -100,7 +101,7 @@ export class Server {
       response = await this.ask(address, body);
     }
     if (response.status === 401 || response.status === 403) throw new StaleError(response.statusText);
-    if (response.status === 400 || response.status === 413) throw new RefusedError(response.statusText);
+    if (isRefusal(response)) throw new RefusedError(response.statusText);
     if (!response.ok) throw new BusyError(response);
     return response.json();
   }
@@ -129,6 +130,17 @@ export class Server {
     this.token = token;
     this.data = data ?? this.data;
   }
+}
+
+/**
+ * Tell whether our server refuses the body; a proxy, or a site that does not know its own
+ * name, says 400 or 413 to anything, without a problem document.
+ *
+ * @param {Response} response
+ * @returns {boolean}
+ */
+function isRefusal({ status, headers }) {
+  return (status === 400 || status === 413) && (headers.get("Content-Type") ?? "").startsWith(PROBLEM);
 }
 
 /** @returns {Promise<{token: string, data: PageData|null}>} */
