@@ -75,8 +75,13 @@ def remember_signing_in(request: HttpRequest, response: HttpResponseBase) -> Non
 
 
 def forget_signing_in(response: HttpResponseBase) -> None:
-    """Have the browser be anyone's again, after somebody has signed out."""
+    """Have the browser be anyone's again, after somebody has signed out.
+
+    An answer that was on its way while somebody signed in may have put the cookie back that
+    is merged into the account: whoever comes next would act and read as the account.
+    """
     response.delete_cookie(SIGNED_IN, samesite="Lax")
+    forget_volunteer(response)
 
 
 def cookie_volunteer(request: HttpRequest) -> Volunteer | None:
