@@ -222,6 +222,51 @@ test("a page that is left sends what is held at once, without asking the other t
   assert.deepEqual(outbox.entries, []);
 });
 
+test("what is let go while the tabs change turns is sent, too", async () => {
+  const server = new FakeServer();
+  const alone = async (task) => {
+    await task();
+    await settle(); // as a browser's lock, which is free a little after the task
+  };
+  const { outbox } = desk(server, new FakeStore(), { alone });
+  outbox.hold(entry(1));
+  outbox.hold(entry(2));
+  await Promise.resolve();
+  outbox.release();
+  for (let turns = 0; turns < 3; turns += 1) await settle();
+  assert.deepEqual(server.recorded, [uuid(1), uuid(2)]);
+});
+
+test("a page that is left sends all that it kept, but for what is on its way or another tab's", async () => {
+  const server = new FakeServer();
+  const sent = [];
+  let answer = () => {};
+  const send = (entries) => {
+    sent.push(...entries.map((each) => each.uuid));
+    return new Promise((resolve) => (answer = () => resolve(server.send(entries))));
+  };
+  const { outbox, store } = desk({ send });
+  void outbox.add(entry(1));
+  outbox.keeper.put(entry(2));
+  keeper(store).put(entry(3));
+  outbox.hold(entry(4));
+  void outbox.hurry();
+  void outbox.hurry();
+  assert.deepEqual(sent, [uuid(1), uuid(2), uuid(4)]);
+  answer();
+  await settle();
+  assert.deepEqual(outbox.entries.map((each) => each.uuid).sort(), [uuid(1), uuid(3)]);
+});
+
+test("what could not be sent is tried once more when the page is left", async () => {
+  const server = new FakeServer();
+  server.moods = ["down"];
+  const { outbox } = desk(server);
+  await outbox.add(entry(1));
+  await outbox.hurry();
+  assert.deepEqual(server.recorded, [uuid(1)]);
+});
+
 test("what a tab that died had held, another tab sends; so it does where the clock was set back", async () => {
   const server = new FakeServer();
   const store = new FakeStore();

@@ -21,6 +21,8 @@ export class Keeper {
     this.memory = new Map();
     /** @type {Set<string>} what the store would not let go of */
     this.gone = new Set();
+    /** @type {Set<string>} what this page has kept, and no other tab */
+    this.mine = new Set();
   }
 
   /** @returns {Entry[]} the oldest first */
@@ -38,6 +40,7 @@ export class Keeper {
 
   /** @param {Entry} entry */
   put(entry) {
+    this.mine.add(entry.uuid);
     try {
       this.store.setItem(PREFIX + entry.uuid, JSON.stringify(entry));
       this.memory.delete(entry.uuid);
