@@ -173,6 +173,27 @@ test("what was answered under an account waits for it, and the rest goes", async
   assert.deepEqual([states.at(-1).waiting, states.at(-1).foreign], [1, 1]);
 });
 
+test("what the server takes to be another account's is kept, said, and tried once for each who asks", async () => {
+  const server = new FakeServer();
+  server.moods = ["signed-out", "signed-out"];
+  const store = new FakeStore();
+  const asker = { account: null };
+  const { outbox, results, states } = desk(server, store, { account: () => asker.account });
+  await outbox.add(entry(1, { volunteer: "signed" }));
+  await outbox.flush();
+  assert.deepEqual([server.posts, results.length], [1, 1]);
+  assert.deepEqual([states.at(-1).waiting, states.at(-1).foreign, states.at(-1).error], [1, 1, null]);
+  await desk(server, store).outbox.flush();
+  assert.equal(server.posts, 1);
+  asker.account = 6;
+  await outbox.flush();
+  await outbox.flush();
+  assert.deepEqual([server.posts, outbox.entries.length], [2, 1]);
+  asker.account = 5;
+  await outbox.flush();
+  assert.deepEqual([server.recorded, outbox.entries], [[uuid(1)], []]);
+});
+
 test("an account's answers are sent once it is back", async () => {
   const server = new FakeServer();
   const { outbox } = desk(server, new FakeStore(), { account: () => 5 });

@@ -77,10 +77,24 @@ test("somebody who signs in elsewhere goes on as the account", async () => {
 test("galaxies know whose they are, and a new tree is read when they come", async () => {
   const body = { subjects: [{ id: 3 }], remaining: true, version: 2 };
   const { server, looks } = world([{ body }, { body }], { data: { ...DATA, account: 5 }, anew: { version: 2 } });
-  assert.deepEqual((await server.fetchNext(1)).subjects, [{ id: 3, account: 5 }]);
+  assert.deepEqual((await server.fetchNext(1)).subjects, [{ id: 3, account: 5, volunteer: undefined }]);
   assert.equal(server.data.version, 2);
   await server.fetchNext(1);
   assert.equal(looks.times, 1);
+});
+
+test("a galaxy bears the name of whom it was served to, not of whom the page was made for", async () => {
+  const body = { subjects: [{ id: 3 }], remaining: true, version: 1 };
+  const { server, asked } = world(
+    [{ body: { ...body, volunteer: "signed-by-next" } }, { body: { ...body, volunteer: null } }, { body: [] }],
+    { data: { ...DATA, volunteer: "signed-by-page" } },
+  );
+  assert.equal(server.mine(/** @type {any} */ ({ id: 2 })).volunteer, "signed-by-page");
+  assert.equal((await server.fetchNext(1)).subjects[0].volunteer, "signed-by-next");
+  assert.equal((await server.fetchNext(1)).subjects[0].volunteer, null);
+  await server.send([entry(1, { volunteer: "signed-by-next", stranger: null })]);
+  const [sent] = asked[2].body.classifications;
+  assert.deepEqual([sent.volunteer, "stranger" in sent], ["signed-by-next", false]);
 });
 
 test("errors tell what to do: wait, wait so long, or never again", async () => {

@@ -4,7 +4,7 @@
  *
  * @typedef {{uuid: string, version: number, subject: number, annotations: [string, string][],
  *   started_at: string|null, metadata: Record<string, unknown>, account?: number|null,
- *   kept_at?: number, held_until?: number}} Entry
+ *   volunteer?: string|null, stranger?: number|null, kept_at?: number, held_until?: number}} Entry
  * @typedef {Pick<Storage, "getItem"|"setItem"|"removeItem"|"key"|"length">} Store
  */
 
@@ -47,6 +47,19 @@ export class Keeper {
     } catch {
       this.memory.set(entry.uuid, entry);
     }
+  }
+
+  /**
+   * Let go of what the server has answered for; what it has not taken from `asker`, because it
+   * is another account's, waits for somebody else to ask.
+   *
+   * @param {Entry} entry
+   * @param {string|undefined} status
+   * @param {number|null} asker
+   */
+  settle(entry, status, asker) {
+    if (status === "signed-out") this.put({ ...entry, stranger: asker });
+    else this.remove(entry.uuid);
   }
 
   /** @param {string} uuid */
@@ -101,8 +114,8 @@ export function isHeld({ held_until: until }, now) {
 /**
  * @param {Entry} entry
  * @param {number|null} account
- * @returns {boolean}
+ * @returns {boolean} whether it may be sent as this account's, or as nobody's
  */
 export function isOf(entry, account) {
-  return entry.account == null || entry.account === account;
+  return entry.account == null ? entry.stranger !== account : entry.account === account;
 }

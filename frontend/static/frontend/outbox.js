@@ -2,12 +2,12 @@
  * Keeps classifications on this device until the server has answered for each of them.
  *
  * An entry leaves only when the server has named its UUID in an answer: recorded, already
- * recorded, or refused for good. Whatever else happens (no network, an error, a reload, a
- * closed tab) it stays and is sent again; the UUID makes that safe. The latest may be held
- * for a moment, so that it can be taken back.
+ * recorded, or refused for good; an account's waits until it is signed in. Whatever happens
+ * else (no network, an error, a reload, a closed tab) it stays and is sent again; the UUID
+ * makes that safe. The latest may be held for a moment, so that it can be taken back.
  *
  * @typedef {import("./keeping.js").Entry} Entry
- * @typedef {{uuid: string|null, status: "recorded"|"already-recorded"|"refused",
+ * @typedef {{uuid: string|null, status: "recorded"|"already-recorded"|"refused"|"signed-out",
  *   echo?: {text: string, url: string}, feedback?: import("./feedback.js").Feedback,
  *   problem?: {detail: string, type: string}}} Result
  * @typedef {{waiting: number, foreign: number, held: boolean, forgetful: boolean,
@@ -174,10 +174,10 @@ export class Outbox {
    * @param {Result[]} results
    */
   settle(batch, results) {
-    const answered = new Set(results.map((result) => result.uuid));
-    const left = batch.filter((entry) => answered.has(entry.uuid));
+    const answers = new Map(results.map(({ uuid, status }) => [uuid, status]));
+    const left = batch.filter(({ uuid }) => answers.has(uuid));
     if (left.length === 0) throw new Error("the server answered for none of the classifications");
-    for (const { uuid } of left) this.keeper.remove(uuid);
+    for (const entry of left) this.keeper.settle(entry, answers.get(entry.uuid), this.account());
     this.onResults(results);
     this.tell();
   }

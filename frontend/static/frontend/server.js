@@ -6,7 +6,7 @@
  * @typedef {import("./outbox.js").Result} Result
  * @typedef {import("./shelf.js").Served} Served
  * @typedef {{next: string, post: string, favourite?: string, version: number, account: number|null,
- *   tree: import("./tree.js").Tree, subject: import("./shelf.js").Subject,
+ *   volunteer?: string|null, tree: import("./tree.js").Tree, subject: import("./shelf.js").Subject,
  *   steps: import("./tree.js").Step[], words: Record<string, string>}} PageData
  */
 
@@ -54,21 +54,29 @@ export class Server {
    * @returns {Promise<Served>}
    */
   async fetchNext(count) {
+    /** @type {Served} */
     const served = await this.post(this.data.next, { count });
     // A new tree is asked from the next galaxy on.
     if (served.version !== this.data.version) await this.refresh().catch(() => {});
-    return { ...served, subjects: served.subjects.map(this.mine) };
+    return { ...served, subjects: served.subjects.map((subject) => this.mine(subject, served.volunteer)) };
   }
 
-  /** @param {import("./shelf.js").Subject} subject */
-  mine = (subject) => ({ ...subject, account: this.data.account });
+  /**
+   * Say whose a galaxy is.
+   *
+   * @param {import("./shelf.js").Subject} subject
+   * @param {string|null} [volunteer] the page's own, unless the server names another
+   */
+  mine(subject, volunteer = this.data.volunteer) {
+    return { ...subject, account: this.data.account, volunteer };
+  }
 
   /**
    * @param {Entry[]} entries
    * @returns {Promise<Result[]>}
    */
   send(entries) {
-    const classifications = entries.map(({ account: _, kept_at: __, held_until: ___, ...entry }) => entry);
+    const classifications = entries.map(sendable);
     return this.post(this.data.post, { classifications, sent_at: plausible(new Date()) });
   }
 
@@ -130,6 +138,14 @@ export class Server {
     this.token = token;
     this.data = data ?? this.data;
   }
+}
+
+/**
+ * @param {Entry} entry
+ * @returns {Partial<Entry>} without what is only this device's business
+ */
+function sendable({ account: _, stranger: __, kept_at: ___, held_until: ____, ...entry }) {
+  return entry;
 }
 
 /**
