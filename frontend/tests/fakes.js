@@ -79,6 +79,7 @@ export class FakeServer {
     if (mood === "bad") throw new RefusedError("400 Bad Request");
     const results = entries.map(({ uuid }) => {
       const known = this.recorded.includes(uuid);
+      if (mood === "signed-out") return { uuid, status: "signed-out", problem: { detail: "no", type: "" } };
       if (mood === "refuse") return { uuid, status: "refused", problem: { detail: "no", type: "" } };
       if (!known) this.recorded.push(uuid);
       return { uuid, status: known ? "already-recorded" : "recorded" };

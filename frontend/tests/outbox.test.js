@@ -173,6 +173,27 @@ test("what was answered under an account waits for it, and the rest goes", async
   assert.deepEqual([states.at(-1).waiting, states.at(-1).foreign], [1, 1]);
 });
 
+test("what the server takes to be another account's is kept, said, and tried once for each who asks", async () => {
+  const server = new FakeServer();
+  server.moods = ["signed-out", "signed-out"];
+  const store = new FakeStore();
+  const asker = { account: null };
+  const { outbox, results, states } = desk(server, store, { account: () => asker.account });
+  await outbox.add(entry(1, { volunteer: "signed" }));
+  await outbox.flush();
+  assert.deepEqual([server.posts, results.length], [1, 1]);
+  assert.deepEqual([states.at(-1).waiting, states.at(-1).foreign, states.at(-1).error], [1, 1, null]);
+  await desk(server, store).outbox.flush();
+  assert.equal(server.posts, 1);
+  asker.account = 6;
+  await outbox.flush();
+  await outbox.flush();
+  assert.deepEqual([server.posts, outbox.entries.length], [2, 1]);
+  asker.account = 5;
+  await outbox.flush();
+  assert.deepEqual([server.recorded, outbox.entries], [[uuid(1)], []]);
+});
+
 test("an account's answers are sent once it is back", async () => {
   const server = new FakeServer();
   const { outbox } = desk(server, new FakeStore(), { account: () => 5 });
@@ -220,6 +241,51 @@ test("a page that is left sends what is held at once, without asking the other t
   await outbox.hurry();
   assert.deepEqual(server.recorded, [uuid(1)]);
   assert.deepEqual(outbox.entries, []);
+});
+
+test("what is let go while the tabs change turns is sent, too", async () => {
+  const server = new FakeServer();
+  const alone = async (task) => {
+    await task();
+    await settle(); // as a browser's lock, which is free a little after the task
+  };
+  const { outbox } = desk(server, new FakeStore(), { alone });
+  outbox.hold(entry(1));
+  outbox.hold(entry(2));
+  await Promise.resolve();
+  outbox.release();
+  for (let turns = 0; turns < 3; turns += 1) await settle();
+  assert.deepEqual(server.recorded, [uuid(1), uuid(2)]);
+});
+
+test("a page that is left sends all that it kept, but for what is on its way or another tab's", async () => {
+  const server = new FakeServer();
+  const sent = [];
+  let answer = () => {};
+  const send = (entries) => {
+    sent.push(...entries.map((each) => each.uuid));
+    return new Promise((resolve) => (answer = () => resolve(server.send(entries))));
+  };
+  const { outbox, store } = desk({ send });
+  void outbox.add(entry(1));
+  outbox.keeper.put(entry(2));
+  keeper(store).put(entry(3));
+  outbox.hold(entry(4));
+  void outbox.hurry();
+  void outbox.hurry();
+  assert.deepEqual(sent, [uuid(1), uuid(2), uuid(4)]);
+  answer();
+  await settle();
+  assert.deepEqual(outbox.entries.map((each) => each.uuid).sort(), [uuid(1), uuid(3)]);
+});
+
+test("what could not be sent is tried once more when the page is left", async () => {
+  const server = new FakeServer();
+  server.moods = ["down"];
+  const { outbox } = desk(server);
+  await outbox.add(entry(1));
+  await outbox.hurry();
+  assert.deepEqual(server.recorded, [uuid(1)]);
 });
 
 test("what a tab that died had held, another tab sends; so it does where the clock was set back", async () => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Outbox } from "../static/frontend/outbox.js";
 import { BusyError, plausible, RefusedError, Server, SignedOutError, StaleError } from "../static/frontend/server.js";
 import { trouble } from "../static/frontend/status.js";
-import { busy, entry } from "./fakes.js";
+import { busy, entry, FakeStore, keeper } from "./fakes.js";
 
 const DATA = { next: "/next/", post: "/post/", favourite: "/s/0/favourite/", version: 1, account: null };
 
@@ -76,19 +77,46 @@ test("somebody who signs in elsewhere goes on as the account", async () => {
 test("galaxies know whose they are, and a new tree is read when they come", async () => {
   const body = { subjects: [{ id: 3 }], remaining: true, version: 2 };
   const { server, looks } = world([{ body }, { body }], { data: { ...DATA, account: 5 }, anew: { version: 2 } });
-  assert.deepEqual((await server.fetchNext(1)).subjects, [{ id: 3, account: 5 }]);
+  assert.deepEqual((await server.fetchNext(1)).subjects, [{ id: 3, account: 5, volunteer: undefined }]);
   assert.equal(server.data.version, 2);
   await server.fetchNext(1);
   assert.equal(looks.times, 1);
 });
 
+test("a galaxy bears the name of whom it was served to, not of whom the page was made for", async () => {
+  const body = { subjects: [{ id: 3 }], remaining: true, version: 1 };
+  const { server, asked } = world(
+    [{ body: { ...body, volunteer: "signed-by-next" } }, { body: { ...body, volunteer: null } }, { body: [] }],
+    { data: { ...DATA, volunteer: "signed-by-page" } },
+  );
+  assert.equal(server.mine(/** @type {any} */ ({ id: 2 })).volunteer, "signed-by-page");
+  assert.equal((await server.fetchNext(1)).subjects[0].volunteer, "signed-by-next");
+  assert.equal((await server.fetchNext(1)).subjects[0].volunteer, null);
+  await server.send([entry(1, { volunteer: "signed-by-next", stranger: null })]);
+  const [sent] = asked[2].body.classifications;
+  assert.deepEqual([sent.volunteer, "stranger" in sent], ["signed-by-next", false]);
+});
+
 test("errors tell what to do: wait, wait so long, or never again", async () => {
+  const headers = { "Content-Type": "application/problem+json" };
   for (const [status, kind] of [[500, BusyError], [429, BusyError], [400, RefusedError], [413, RefusedError]]) {
-    await assert.rejects(world([{ status }]).server.send([]), kind);
+    await assert.rejects(world([{ status, headers }]).server.send([]), kind);
   }
   assert.equal(busy(429, "30").wait, 30000);
   assert.equal(busy(503).wait, undefined);
   assert.equal(busy(503, "Wed, 21 Oct 2026 07:28:00 GMT").wait, undefined);
+});
+
+test("only our server's own refusal ends an entry: a proxy's, or a wrong host's, is waited out", async () => {
+  for (const status of [400, 413]) {
+    for (const type of ["text/html", "application/json"]) {
+      const { server } = world([{ status, headers: { "Content-Type": type } }]);
+      const outbox = new Outbox({ keeper: keeper(new FakeStore()), send: (entries) => server.send(entries), later: () => {} });
+      await outbox.add(entry(1));
+      assert.deepEqual(outbox.entries.map(({ uuid }) => uuid), [entry(1).uuid], `${status} ${type}`);
+      assert.ok(outbox.error instanceof BusyError);
+    }
+  }
 });
 
 test("the time of a clock that was never set is not sent", () => {

@@ -33,8 +33,15 @@ test("an entry tells what was asked, of whom, and how long it took by a clock th
     annotations: [["a", "x"], ["b", "y"]],
     metadata: { interface: "page", seconds: 2.5 },
     account: 5,
+    volunteer: null,
   });
   assert.ok(Math.abs(Date.parse(startedAt) - Date.now()) < 5000);
+});
+
+test("an entry bears the name of the volunteer to whom its galaxy was served", () => {
+  const subject = { id: 7, account: null, volunteer: "signed" };
+  const walk = new Walk({ subject: /** @type {any} */ (subject), tree, version: 3 });
+  assert.equal(walk.entry("u").volunteer, "signed");
 });
 
 test("going back keeps the answers beyond, and a changed one keeps those that still apply", () => {

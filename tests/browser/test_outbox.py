@@ -61,6 +61,25 @@ def entry(uuid, **changes):
     }  # fmt: skip
 
 
+def keep(page, uuid, kept):
+    """Put an entry on the device, as a page that was left had."""
+    page.evaluate(
+        "([key, text]) => localStorage[`lenticular.outbox.${key}`] = text", [uuid, json.dumps(kept)]
+    )
+
+
+def sign_in_here(page, user):
+    page.get_by_label("Username").fill(user.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+
+def sign_out(page):
+    page.goto("/accounts/sign-out/")
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/")
+
+
 def test_answers_survive_no_network_and_a_reload_and_are_sent_once(desk):
     before = votes()
     desk.route(API, lambda route: route.abort())
@@ -102,7 +121,7 @@ def test_an_answer_lost_on_the_way_back_is_not_counted_twice(desk):
     assert votes() == before + 1
 
 
-@pytest.mark.parametrize(("status", "after"), [(429, "1"), (503, "1"), (500, "")])
+@pytest.mark.parametrize(("status", "after"), [(429, "1"), (503, "1"), (500, ""), (400, "")])
 def test_a_busy_server_is_asked_again_and_nothing_is_lost(desk, status, after):
     before, posts = votes(), []
 
@@ -221,9 +240,7 @@ def test_an_expired_session_keeps_the_answers_for_the_account(open_page, sign_in
     expect(page.get_by_role("alert")).to_contain_text("You are signed out")
     assert votes() == before
     page.get_by_role("alert").get_by_role("link", name="Sign in").click()
-    page.get_by_label("Username").fill(sky.volunteer.username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    sign_in_here(page, sky.volunteer)
     page.wait_for_url(f"**{PAGE}")
     answered(page, before)
     assert latest().volunteer == volunteer_of(user=sky.volunteer)
@@ -246,6 +263,51 @@ def test_who_signs_in_in_another_tab_goes_on_and_keeps_what_was_done(desk, sign_
     newest = Classification.objects.order_by("-id")[:2]
     assert {each.volunteer_id for each in newest} == {mine.pk}
     expect(desk.locator("#trouble")).to_be_hidden()
+
+
+def test_the_first_visit_in_two_tabs_loses_no_answer(desk):
+    before = votes()
+    desk.context.clear_cookies(name="volunteer")
+    other = desk.context.new_page()
+    other.goto(PAGE)
+    ready(other)
+    stocked(other)
+    wait_until(other, lambda: subject_of(other) != subject_of(desk), "another galaxy")
+    press(desk, "3", "Enter")
+    answered(desk, before)
+    press(other, "3", "Enter")
+    answered(other, before, count=2)
+    press(desk, "3", "Enter")
+    answered(desk, before, count=3)
+    newest = Classification.objects.order_by("-id")[:3]
+    assert len({each.volunteer_id for each in newest}) == 2
+    for page in (desk, other):
+        expect(page.locator("#trouble")).to_be_hidden()
+        expect(page.locator(STATE)).to_have_text("All sent")
+
+
+def test_what_was_answered_before_signing_in_and_out_waits_for_the_account(desk, sign_in, sky):
+    before, uuid = votes(), str(UUID(int=7, version=4))
+    asked = json.loads(desk.locator("#page-data").text_content())
+    given = {name: asked[name] for name in ("version", "account", "volunteer")}
+    path = [["smooth-or-featured", "artifact"]]
+    left = entry(uuid, **given, subject=asked["subject"]["id"], annotations=path)
+    sign_in(desk, sky.volunteer)
+    keep(desk, uuid, left)
+    sign_out(desk)
+    desk.goto(PAGE)
+    expect(desk.get_by_role("alert")).to_contain_text("not sent yet: 1")
+    ready(desk)
+    press(desk, "3", "Enter")
+    answered(desk, before)
+    expect(desk.locator(STATE)).to_contain_text("1 to send")
+    desk.get_by_role("alert").get_by_role("link", name="Sign in").click()
+    sign_in_here(desk, sky.volunteer)
+    desk.wait_for_url(f"**{PAGE}")
+    answered(desk, before, count=2)
+    assert latest().volunteer == volunteer_of(user=sky.volunteer)
+    expect(desk.locator("#trouble")).to_be_hidden()
+    expect(desk.locator(STATE)).to_have_text("All sent")
 
 
 def test_a_new_tree_is_asked_from_the_next_galaxies_on(desk, sky):
@@ -321,8 +383,7 @@ def test_why_an_entry_is_refused_is_said_in_the_chosen_language(open_page, langu
     page.locator(".site-tools .menu summary").click()
     page.get_by_role("button", name=language).click()
     uuid = "00000000-0000-4000-8000-000000000007"
-    lost = json.dumps(entry(uuid, version=987654, started_at="2026-01-01T00:00:00Z"))
-    page.evaluate("([key, text]) => localStorage[`lenticular.outbox.${key}`] = text", [uuid, lost])
+    keep(page, uuid, entry(uuid, version=987654, started_at="2026-01-01T00:00:00Z"))
     page.goto(PAGE)
     expect(page.get_by_role("alert")).to_contain_text(words)
 

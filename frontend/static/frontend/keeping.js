@@ -4,7 +4,7 @@
  *
  * @typedef {{uuid: string, version: number, subject: number, annotations: [string, string][],
  *   started_at: string|null, metadata: Record<string, unknown>, account?: number|null,
- *   kept_at?: number, held_until?: number}} Entry
+ *   volunteer?: string|null, stranger?: number|null, kept_at?: number, held_until?: number}} Entry
  * @typedef {Pick<Storage, "getItem"|"setItem"|"removeItem"|"key"|"length">} Store
  */
 
@@ -21,6 +21,8 @@ export class Keeper {
     this.memory = new Map();
     /** @type {Set<string>} what the store would not let go of */
     this.gone = new Set();
+    /** @type {Set<string>} what this page has kept, and no other tab */
+    this.mine = new Set();
   }
 
   /** @returns {Entry[]} the oldest first */
@@ -38,12 +40,26 @@ export class Keeper {
 
   /** @param {Entry} entry */
   put(entry) {
+    this.mine.add(entry.uuid);
     try {
       this.store.setItem(PREFIX + entry.uuid, JSON.stringify(entry));
       this.memory.delete(entry.uuid);
     } catch {
       this.memory.set(entry.uuid, entry);
     }
+  }
+
+  /**
+   * Let go of what the server has answered for; what it has not taken from `asker`, because it
+   * is another account's, waits for somebody else to ask.
+   *
+   * @param {Entry} entry
+   * @param {string|undefined} status
+   * @param {number|null} asker
+   */
+  settle(entry, status, asker) {
+    if (status === "signed-out") this.put({ ...entry, stranger: asker });
+    else this.remove(entry.uuid);
   }
 
   /** @param {string} uuid */
@@ -98,8 +114,8 @@ export function isHeld({ held_until: until }, now) {
 /**
  * @param {Entry} entry
  * @param {number|null} account
- * @returns {boolean}
+ * @returns {boolean} whether it may be sent as this account's, or as nobody's
  */
 export function isOf(entry, account) {
-  return entry.account == null || entry.account === account;
+  return entry.account == null ? entry.stranger !== account : entry.account === account;
 }

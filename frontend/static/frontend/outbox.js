@@ -2,12 +2,12 @@
  * Keeps classifications on this device until the server has answered for each of them.
  *
  * An entry leaves only when the server has named its UUID in an answer: recorded, already
- * recorded, or refused for good. Whatever else happens (no network, an error, a reload, a
- * closed tab) it stays and is sent again; the UUID makes that safe. The latest may be held
- * for a moment, so that it can be taken back.
+ * recorded, or refused for good; an account's waits until it is signed in. Whatever happens
+ * else (no network, an error, a reload, a closed tab) it stays and is sent again; the UUID
+ * makes that safe. The latest may be held for a moment, so that it can be taken back.
  *
  * @typedef {import("./keeping.js").Entry} Entry
- * @typedef {{uuid: string|null, status: "recorded"|"already-recorded"|"refused",
+ * @typedef {{uuid: string|null, status: "recorded"|"already-recorded"|"refused"|"signed-out",
  *   echo?: {text: string, url: string}, feedback?: import("./feedback.js").Feedback,
  *   problem?: {detail: string, type: string}}} Result
  * @typedef {{waiting: number, foreign: number, held: boolean, forgetful: boolean,
@@ -42,6 +42,8 @@ export class Outbox {
     this.alone = alone;
     this.now = now;
     this.isSending = false;
+    /** @type {Set<string>} the UUIDs of what was sent and not answered yet */
+    this.onItsWay = new Set();
     /** @type {string|null} */
     this.held = null;
     /** @type {Error|null} */
@@ -53,18 +55,17 @@ export class Outbox {
     return this.keeper.entries;
   }
 
-  /** @returns {Entry[]} what may be sent now */
+  /** @returns {Entry[]} what may be sent now, and is not on its way */
   get due() {
-    const latest = this.now();
-    const account = this.account();
-    return this.entries.filter((entry) => !isHeld(entry, latest) && isOf(entry, account));
+    const [latest, account] = [this.now(), this.account()];
+    const free = this.entries.filter(({ uuid }) => !this.onItsWay.has(uuid));
+    return free.filter((entry) => !isHeld(entry, latest) && isOf(entry, account));
   }
 
   /**
    * Keep one more classification and try to send.
    *
    * @param {Entry} entry
-   * @returns {Promise<void>}
    */
   async add(entry) {
     this.keeper.put({ kept_at: this.now(), ...entry });
@@ -99,36 +100,35 @@ export class Outbox {
     if (this.letGo()) void this.flush();
   }
 
-  /** @returns {Entry|undefined} what was held, now to be sent */
+  /** @returns {boolean} whether something was held, which is now to be sent */
   letGo() {
     const entry = this.entries.find(({ uuid }) => uuid === this.held);
     this.held = null;
     if (entry) this.keeper.put({ ...entry, held_until: undefined });
-    return entry;
+    return entry !== undefined;
   }
 
-  /** Send what is held while the page still lives, without waiting for the other tabs. */
+  /** Send what this page has kept, while it still lives: without waiting for the other tabs. */
   async hurry() {
-    const entry = this.letGo();
+    this.letGo();
     this.tell();
-    if (!entry || this.retrying.isPaused) return;
+    const batch = this.due.filter(({ uuid }) => this.keeper.mine.has(uuid)).slice(0, AT_ONCE);
+    if (batch.length === 0 || this.retrying.isPaused) return;
     try {
-      this.settle([entry], await this.send([entry]));
+      await this.deliver(batch);
     } catch (error) {
       this.failed(/** @type {Error & {wait?: number}} */ (error));
     }
   }
 
-  /**
-   * Send what is due; on failure, try again later and later.
-   *
-   * @returns {Promise<void>}
-   */
+  /** Send what is due; on failure, try again later and later. */
   async flush() {
     if (this.isSending || this.retrying.isPaused) return;
     this.isSending = true;
     try {
-      await this.alone(() => this.sendAll());
+      // Something may be let go while the other tabs are given their turn back.
+      do await this.alone(() => this.sendAll());
+      while (this.due.length > 0);
       this.retrying.succeeded();
       this.tell(null);
     } catch (error) {
@@ -144,15 +144,26 @@ export class Outbox {
       const asker = this.account();
       this.tell(null);
       try {
-        this.settle(batch, await this.send(batch));
+        await this.deliver(batch);
       } catch (error) {
         // Somebody else asks now: only what is nobody's or theirs is due.
         if (error instanceof SignedOutError && this.account() !== asker) continue;
         if (!(error instanceof RefusedError)) throw error;
         // One bad entry must not hold up the others.
-        if (batch.length === 1) this.settle(batch, [refusal(batch[0], error)]);
+        const problem = { detail: error.message, type: "" };
+        if (batch.length === 1) this.settle(batch, [{ uuid: batch[0].uuid, status: "refused", problem }]);
         atOnce = 1;
       }
+    }
+  }
+
+  /** @param {Entry[]} batch */
+  async deliver(batch) {
+    for (const { uuid } of batch) this.onItsWay.add(uuid);
+    try {
+      this.settle(batch, await this.send(batch));
+    } finally {
+      for (const { uuid } of batch) this.onItsWay.delete(uuid);
     }
   }
 
@@ -163,10 +174,10 @@ export class Outbox {
    * @param {Result[]} results
    */
   settle(batch, results) {
-    const answered = new Set(results.map((result) => result.uuid));
-    const left = batch.filter((entry) => answered.has(entry.uuid));
+    const answers = new Map(results.map(({ uuid, status }) => [uuid, status]));
+    const left = batch.filter(({ uuid }) => answers.has(uuid));
     if (left.length === 0) throw new Error("the server answered for none of the classifications");
-    for (const { uuid } of left) this.keeper.remove(uuid);
+    for (const entry of left) this.keeper.settle(entry, answers.get(entry.uuid), this.account());
     this.onResults(results);
     this.tell();
   }
@@ -182,16 +193,7 @@ export class Outbox {
     this.error = error;
     const [entries, account] = [this.entries, this.account()];
     const foreign = entries.filter((entry) => !isOf(entry, account)).length;
-    const forgetful = this.keeper.isForgetful;
-    this.onState({ waiting: entries.length, foreign, held: this.held !== null, forgetful, error });
+    const [held, forgetful] = [this.held !== null, this.keeper.isForgetful];
+    this.onState({ waiting: entries.length, foreign, held, forgetful, error });
   }
-}
-
-/**
- * @param {Entry} entry
- * @param {Error} error
- * @returns {Result}
- */
-function refusal({ uuid }, error) {
-  return { uuid, status: "refused", problem: { detail: error.message, type: "" } };
 }

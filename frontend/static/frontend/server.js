@@ -6,13 +6,14 @@
  * @typedef {import("./outbox.js").Result} Result
  * @typedef {import("./shelf.js").Served} Served
  * @typedef {{next: string, post: string, favourite?: string, version: number, account: number|null,
- *   tree: import("./tree.js").Tree, subject: import("./shelf.js").Subject,
+ *   volunteer?: string|null, tree: import("./tree.js").Tree, subject: import("./shelf.js").Subject,
  *   steps: import("./tree.js").Step[], words: Record<string, string>}} PageData
  */
 
 const PATIENCE = 20000;
 /** A browser sends no more than 64 KiB for a page that is being left. */
 const KEEPALIVE = 60000;
+const PROBLEM = "application/problem+json";
 
 /** The server does not take this page's word, not even after a fresh token. */
 export class StaleError extends Error {}
@@ -53,21 +54,29 @@ export class Server {
    * @returns {Promise<Served>}
    */
   async fetchNext(count) {
+    /** @type {Served} */
     const served = await this.post(this.data.next, { count });
     // A new tree is asked from the next galaxy on.
     if (served.version !== this.data.version) await this.refresh().catch(() => {});
-    return { ...served, subjects: served.subjects.map(this.mine) };
+    return { ...served, subjects: served.subjects.map((subject) => this.mine(subject, served.volunteer)) };
   }
 
-  /** @param {import("./shelf.js").Subject} subject */
-  mine = (subject) => ({ ...subject, account: this.data.account });
+  /**
+   * Say whose a galaxy is.
+   *
+   * @param {import("./shelf.js").Subject} subject
+   * @param {string|null} [volunteer] the page's own, unless the server names another
+   */
+  mine(subject, volunteer = this.data.volunteer) {
+    return { ...subject, account: this.data.account, volunteer };
+  }
 
   /**
    * @param {Entry[]} entries
    * @returns {Promise<Result[]>}
    */
   send(entries) {
-    const classifications = entries.map(({ account: _, kept_at: __, held_until: ___, ...entry }) => entry);
+    const classifications = entries.map(sendable);
     return this.post(this.data.post, { classifications, sent_at: plausible(new Date()) });
   }
 
@@ -100,7 +109,7 @@ export class Server {
       response = await this.ask(address, body);
     }
     if (response.status === 401 || response.status === 403) throw new StaleError(response.statusText);
-    if (response.status === 400 || response.status === 413) throw new RefusedError(response.statusText);
+    if (isRefusal(response)) throw new RefusedError(response.statusText);
     if (!response.ok) throw new BusyError(response);
     return response.json();
   }
@@ -129,6 +138,25 @@ export class Server {
     this.token = token;
     this.data = data ?? this.data;
   }
+}
+
+/**
+ * @param {Entry} entry
+ * @returns {Partial<Entry>} without what is only this device's business
+ */
+function sendable({ account: _, stranger: __, kept_at: ___, held_until: ____, ...entry }) {
+  return entry;
+}
+
+/**
+ * Tell whether our server refuses the body; a proxy, or a site that does not know its own
+ * name, says 400 or 413 to anything, without a problem document.
+ *
+ * @param {Response} response
+ * @returns {boolean}
+ */
+function isRefusal({ status, headers }) {
+  return (status === 400 || status === 413) && (headers.get("Content-Type") ?? "").startsWith(PROBLEM);
 }
 
 /** @returns {Promise<{token: string, data: PageData|null}>} */

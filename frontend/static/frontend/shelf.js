@@ -4,8 +4,9 @@
  * @typedef {{name: string, page: string, full: string}} Rendering
  * @typedef {{id: number, external_id: string, images: {page: string, full: string, thumb: string},
  *   renderings: Rendering[], metadata: Record<string, unknown>, expires_at: string,
- *   account?: number|null, picture?: HTMLImageElement}} Subject
- * @typedef {{subjects: Subject[], remaining: boolean, version: number}} Served
+ *   account?: number|null, volunteer?: string|null, picture?: HTMLImageElement}} Subject
+ * @typedef {{subjects: Subject[], remaining: boolean, version: number,
+ *   volunteer?: string|null}} Served
  */
 
 export const FULL = 5;

@@ -67,6 +67,7 @@ export class Walk {
       started_at: plausible(this.startedAt),
       metadata: { interface: "page", seconds },
       account: this.subject.account ?? null,
+      volunteer: this.subject.volunteer ?? null,
     };
   }
 }

@@ -12,11 +12,17 @@ from lenticular.accounts.names import name_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
 
 def canonical(volunteer: Volunteer) -> Volunteer:
     """Return the volunteer whom this one's votes belong to: itself, unless merged."""
     return volunteer.merged_into or volunteer
+
+
+def volunteer_with(*, key: UUID) -> Volunteer | None:
+    """Return the volunteer with this key, with whom it is merged into; None for nobody's."""
+    return Volunteer.objects.filter(key=key).select_related("merged_into").first()
 
 
 def identities(volunteer: Volunteer) -> list[int]:

@@ -72,12 +72,35 @@ def _set_role(user: User, role: str) -> None:
 
 @transaction.atomic
 def give_role(*, user: User, role: str) -> User:
-    """Change what the user may do; raises InvalidInputError for an unknown role."""
+    """Change what the user may do, Django's own powers with it.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown role.
+    LastAdminError
+        Where the only admin would be none.
+    """
     if role not in Role.values:
         raise InvalidInputError(f"role must be one of {', '.join(Role.values)}, is {role!r}")
+    if role != Role.ADMIN:
+        check_not_only_admin(user=user)
     _set_role(user, role)
     user.save(update_fields=["role", "is_staff", "is_superuser"])
     return user
+
+
+@transaction.atomic
+def check_not_only_admin(*, user: User) -> None:
+    """Refuse to go on where nobody else runs the site; such changes wait for each other.
+
+    Raises
+    ------
+    LastAdminError
+        For the only admin.
+    """
+    if list(active_admins().select_for_update()) == [user]:
+        raise LastAdminError(_("This is the only admin. Make somebody else an admin first."))
 
 
 @transaction.atomic
@@ -129,11 +152,7 @@ def delete_account(*, user: User) -> None:
     LastAdminError
         For the only admin: somebody must be able to run the site.
     """
-    admins = list(active_admins().select_for_update())
-    if admins == [user]:
-        raise LastAdminError(
-            _("You are the only admin. Make somebody else an admin first, then delete the account.")
-        )
+    check_not_only_admin(user=user)
     for section in personal_sections():
         if section.erase is not None:
             section.erase(user)

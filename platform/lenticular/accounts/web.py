@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
+from django.core.signing import BadSignature, TimestampSigner
 from django.utils.translation import gettext_noop
 
 from lenticular.accounts.models import User, Volunteer
-from lenticular.accounts.selectors import canonical
+from lenticular.accounts.selectors import canonical, volunteer_with
 from lenticular.accounts.services import create_anonymous_volunteer, volunteer_of
 from lenticular.common.errors import LenticularError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 COOKIE = "volunteer"
 COOKIE_SALT = "lenticular.volunteer"
 COOKIE_SECONDS = 365 * 24 * 3600
+NAME_SALT = "lenticular.volunteer.name"
 SIGNED_IN = "signed_in"
 """The cookie by which a browser knows that it was signed in, once its session has ended."""
 
@@ -75,8 +77,13 @@ def remember_signing_in(request: HttpRequest, response: HttpResponseBase) -> Non
 
 
 def forget_signing_in(response: HttpResponseBase) -> None:
-    """Have the browser be anyone's again, after somebody has signed out."""
+    """Have the browser be anyone's again, after somebody has signed out.
+
+    An answer that was on its way while somebody signed in may have put the cookie back that
+    is merged into the account: whoever comes next would act and read as the account.
+    """
     response.delete_cookie(SIGNED_IN, samesite="Lax")
+    forget_volunteer(response)
 
 
 def cookie_volunteer(request: HttpRequest) -> Volunteer | None:
@@ -86,8 +93,7 @@ def cookie_volunteer(request: HttpRequest) -> Volunteer | None:
     )
     if value is None:
         return None
-    found = Volunteer.objects.filter(key=UUID(value)).select_related("merged_into")
-    return found.first()
+    return volunteer_with(key=UUID(value))
 
 
 def remember_volunteer(
@@ -110,6 +116,24 @@ def remember_volunteer(
 def forget_volunteer(response: HttpResponseBase) -> None:
     """Have the browser drop its cookie, once an account has taken over."""
     response.delete_cookie(COOKIE, samesite="Lax")
+
+
+def signed_name(volunteer: Volunteer) -> str | None:
+    """Return what a page keeps with its answers to say whose they are, for a year.
+
+    None for an account's volunteer: a name that scripts can read must open no account.
+    """
+    if volunteer.user_id is not None:
+        return None
+    return TimestampSigner(salt=NAME_SALT).sign(str(volunteer.key))
+
+
+def read_name(text: str) -> UUID | None:
+    """Return the key of the volunteer that a signed name is of; None for a forged or old one."""
+    try:
+        return UUID(TimestampSigner(salt=NAME_SALT).unsign(text, max_age=COOKIE_SECONDS))
+    except BadSignature:
+        return None
 
 
 def client_address(request: HttpRequest) -> str:

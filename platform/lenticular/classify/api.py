@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,14 +11,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lenticular.accounts.api import VolunteersView
+from lenticular.accounts.models import User
+from lenticular.accounts.web import SignedOutError, signed_name
 from lenticular.classify.api_parts import (
     BadEntryError,
     BatchSerializer,
     CountSerializer,
     clock_skew,
     named_uuid,
+    named_volunteer,
     read_entry,
 )
+from lenticular.classify.authors import author_of
 from lenticular.classify.echoes import echo_of
 from lenticular.classify.practice import feedback_of
 from lenticular.classify.services import (
@@ -63,11 +68,13 @@ class NextSerializer(serializers.Serializer[Any]):
     """Subjects to classify; `remaining` is false once no more is left for the volunteer.
 
     `version` is what is asked now: a browser whose tree is another one reads it anew.
+    `volunteer` is to come back with each answer to these; null for accounts.
     """
 
     subjects = ServedSerializer(many=True)
     remaining = serializers.BooleanField()
     version = serializers.IntegerField()
+    volunteer = serializers.CharField(allow_null=True)
 
 
 class EchoSerializer(serializers.Serializer[Any]):
@@ -99,13 +106,22 @@ class FeedbackSerializer(serializers.Serializer[Any]):
 
 
 class ResultSerializer(serializers.Serializer[Any]):
-    """What became of one entry; a refused one carries a problem document."""
+    """What became of one entry; a refused or signed-out one carries a problem document."""
 
     uuid = serializers.UUIDField(allow_null=True)
-    status = serializers.ChoiceField(["recorded", "already-recorded", "refused"])
+    status = serializers.ChoiceField(["recorded", "already-recorded", "refused", "signed-out"])
     echo = EchoSerializer(required=False)
     feedback = FeedbackSerializer(required=False)
     problem = serializers.DictField(required=False)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who sends a batch, and by how many seconds their clock is ahead."""
+
+    volunteer: Volunteer
+    is_signed_in: bool
+    clock_skew: int | None
 
 
 class WorkflowView(APIView):
@@ -143,6 +159,7 @@ class NextView(VolunteersView):
             "subjects": served_subjects(leases),
             "remaining": len(leases) == count,
             "version": current_version(workflow).pk,
+            "volunteer": signed_name(volunteer),
         }
         return self.respond(request, volunteer, body, status.HTTP_200_OK)
 
@@ -155,8 +172,8 @@ class ClassificationsView(VolunteersView):
         """Record each entry by itself; a repeated UUID answers as the first did."""
         entries = _entries(request.data)
         volunteer = self.volunteer(request)
-        skew = clock_skew(request.data)
-        results = [_record(volunteer, raw, skew) for raw in entries]
+        asker = Asker(volunteer, isinstance(request.user, User), clock_skew(request.data))
+        results = [_record(asker, raw) for raw in entries]
         return self.respond(request, volunteer, results, status.HTTP_207_MULTI_STATUS)
 
 
@@ -171,12 +188,21 @@ def _entries(body: object) -> list[object]:
     return entries
 
 
-def _record(volunteer: Volunteer, raw: object, skew: int | None) -> dict[str, Any]:
+def _record(asker: Asker, raw: object) -> dict[str, Any]:
+    uuid = named_uuid(raw)
     try:
-        entry = read_entry(raw, clock_skew=skew)
+        entry = read_entry(raw, clock_skew=asker.clock_skew)
+        author = author_of(
+            uuid=entry.uuid,
+            name=named_volunteer(raw),
+            asking=asker.volunteer,
+            is_signed_in=asker.is_signed_in,
+        )
     except BadEntryError as error:
-        return {"uuid": named_uuid(raw), "status": "refused", "problem": problem_document(error)}
-    return _result(record_classifications(volunteer=volunteer, batch=[entry])[0])
+        return {"uuid": uuid, "status": "refused", "problem": problem_document(error)}
+    except SignedOutError as error:
+        return {"uuid": uuid, "status": "signed-out", "problem": problem_document(error)}
+    return _result(record_classifications(volunteer=author, batch=[entry])[0])
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:

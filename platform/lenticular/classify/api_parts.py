@@ -41,6 +41,7 @@ class EntrySerializer(serializers.Serializer[Any]):
     annotations = serializers.ListField(child=StepField(), min_length=1, max_length=MAX_STEPS)
     started_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     metadata = serializers.DictField(required=False, default=dict)
+    volunteer = serializers.CharField(required=False, allow_null=True, max_length=200)
 
 
 class BatchSerializer(serializers.Serializer[Any]):
@@ -95,8 +96,18 @@ def read_entry(raw: object, *, clock_skew: int | None = None) -> NewClassificati
 
 def named_uuid(raw: object) -> str | None:
     """Return the UUID that an entry names, so that a client can match the refusal; else None."""
-    text = raw.get("uuid") if isinstance(raw, dict) else None
+    text = _text(raw, "uuid")
     try:
-        return str(UUID(text)) if isinstance(text, str) else None
+        return None if text is None else str(UUID(text))
     except ValueError:
         return None
+
+
+def named_volunteer(raw: object) -> str | None:
+    """Return the signed name that an entry bears, which `read_entry` has let pass; else None."""
+    return _text(raw, "volunteer")
+
+
+def _text(raw: object, field: str) -> str | None:
+    text = raw.get(field) if isinstance(raw, dict) else None
+    return text if isinstance(text, str) else None

@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from lenticular.accounts.web import signed_name
 from lenticular.classify.echoes import echo_of
 from lenticular.classify.home import asking_now
 from lenticular.classify.practice import feedback_of
@@ -56,6 +57,7 @@ def page_data(walk: Walk, subject: dict[str, Any], volunteer: Volunteer) -> dict
     workflow = walk.version.workflow
     return {
         "account": volunteer.user_id,
+        "volunteer": signed_name(volunteer),
         "version": walk.version.pk,
         "tree": spoken_tree(walk.version),
         "subject": subject,

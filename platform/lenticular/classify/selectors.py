@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Prefetch, QuerySet
 
-from lenticular.accounts.selectors import identities
+from lenticular.accounts.selectors import identities, identities_of
 from lenticular.classifications.models import Classification, Kind
 from lenticular.classifications.selectors import classifications_of
 from lenticular.rounds.models import Round, RoundState, Verdict
+from lenticular.selection.models import Lease
 from lenticular.subjects.models import Subject, SubjectImage
 from lenticular.workflows.models import Workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from lenticular.accounts.models import Volunteer
+    from lenticular.accounts.models import User, Volunteer
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,20 @@ def answered_by(
     """Return the volunteer's votes and practice, the latest first, in one workflow or in all."""
     found = classifications_of(volunteer_ids=identities(volunteer)).exclude(kind=Kind.EXPERT)
     return found.filter(workflow=workflow) if workflow else found
+
+
+def served_to(user: User) -> Iterator[dict[str, Any]]:
+    """Yield which galaxies the person was given and when, for the person to keep.
+
+    Why a galaxy was chosen is left out: it is not to be known before it is answered.
+    """
+    found = Lease.objects.filter(volunteer__in=identities_of(user)).order_by("id")
+    for each in found.select_related("subject", "workflow").iterator(chunk_size=1000):
+        yield {
+            "workflow": each.workflow.slug,
+            "subject": each.subject.external_id,
+            "subject_id": each.subject_id,
+            "state": each.state,
+            "granted_at": each.granted_at,
+            "expires_at": each.expires_at,
+        }

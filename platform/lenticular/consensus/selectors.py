@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db.models import Sum
 
+from lenticular.accounts.selectors import identities_of
 from lenticular.consensus.models import Retirement, Tally, VolunteerWeight
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lenticular.accounts.models import User
     from lenticular.workflows.models import Workflow, WorkflowVersion
     from mlcore.tree import DecisionTree
 
@@ -70,3 +72,17 @@ def weights_of(*, workflow: Workflow) -> dict[int, float]:
     return dict(
         VolunteerWeight.objects.filter(workflow=workflow).values_list("volunteer", "weight")
     )
+
+
+def weight_records_of(user: User) -> Iterator[dict[str, Any]]:
+    """Yield how far the person's votes count, one record a workflow, for the person to keep."""
+    found = VolunteerWeight.objects.filter(volunteer__in=identities_of(user))
+    for each in found.select_related("workflow").order_by("id"):
+        yield {
+            "workflow": each.workflow.slug,
+            "weight": each.weight,
+            "agreement": each.agreement,
+            "votes": each.votes,
+            "is_careless": each.is_careless,
+            "computed_at": each.computed_at,
+        }

@@ -39,6 +39,15 @@ def test_an_account_that_exists_is_given_the_role():
     assert User.objects.get(username="ada").may_review
 
 
+def test_the_only_admin_is_not_demoted_by_a_slip():
+    create_account("ada", "--role", "admin")
+
+    with pytest.raises(CommandError, match="only admin"):
+        create_account("ada", "--role", "volunteer")
+
+    assert User.objects.get(username="ada").may_run_rounds
+
+
 @pytest.mark.parametrize("arguments", [("a name",), ("ada", "--password-from", "UNSET_VARIABLE")])
 def test_a_bad_account_is_an_error_on_one_line(arguments):
     with pytest.raises(CommandError):

@@ -26,8 +26,10 @@ from lenticular.accounts.services import (
 from lenticular.classifications.models import Classification
 from lenticular.classify.services import merge_volunteers
 from lenticular.community.services import create_collection, post_comment, set_favourite
-from lenticular.consensus.services import rebuild_consensus
+from lenticular.consensus.models import VolunteerWeight
+from lenticular.consensus.services import compute_weights, rebuild_consensus
 from lenticular.releases.services import make_release
+from lenticular.selection.services import lease_subjects
 from tests.universe import PASSWORD, classify
 
 USERNAME, SHOWN, ADDRESS = "zwicky-fritz", "Fritz Zwicky", "zwicky@example.org"
@@ -108,12 +110,28 @@ def test_the_export_has_all_that_is_kept_of_the_person(client, zwicky):
     assert not {"arm", "selection_probability", "gold_standard"} & set(first)
 
 
+def test_the_export_says_what_was_served_and_how_votes_weigh(client, zwicky, quiet_universe):
+    universe = quiet_universe
+    lease_subjects(workflow=universe.workflow, volunteer=volunteer_of(user=zwicky), count=1)
+    compute_weights(workflow=universe.workflow)
+    client.force_login(zwicky)
+
+    document = json.loads(client.get(reverse("account-export")).getvalue())
+
+    kept = VolunteerWeight.objects.get(volunteer=volunteer_of(user=zwicky))
+    (weight,) = document["weights"]
+    assert (weight["weight"], weight["is_careless"]) == (kept.weight, kept.is_careless)
+    assert weight["votes"] == kept.votes == 5
+    assert sorted(each["state"] for each in document["served"]) == ["answered"] * 5 + ["out"]
+    assert not {"arm", "selection_probability"} & set(document["served"][0])
+
+
 def test_the_export_has_nothing_of_others(client, universe):
     client.force_login(universe.expert)
 
     document = json.loads(client.get(reverse("account-export")).getvalue())
 
-    assert document["classifications"] == []
+    assert document["classifications"] == document["weights"] == document["served"] == []
     assert document["profile"][0]["username"] == universe.expert.username
     assert universe.volunteer_user.username not in json.dumps(document)
 
@@ -132,7 +150,10 @@ def test_apps_above_add_sections_of_their_own(sections, zwicky):
     document = json.loads("".join(export_document(user=zwicky)))
 
     assert document["notes"] == [{"by": USERNAME}, {"n": "\u661f"}]
-    assert list(document) == ["profile", "classifications", "community", "notes"]
+    assert set(document) == {
+        "profile", "classifications", "weights", "served", "community", "notes",
+    }  # fmt: skip
+    assert list(document)[-1] == "notes"
 
 
 def test_the_password_is_asked_before_the_account_goes(client, zwicky):
@@ -208,7 +229,7 @@ def test_a_part_that_can_not_be_erased_keeps_the_account(sections, zwicky):
 def test_the_last_admin_stays(client_of, universe):
     page = client_of("admin").post(reverse("account-delete"), {"password": PASSWORD})
 
-    assert "You are the only admin" in page.text
+    assert "the only admin" in page.text
     assert User.objects.filter(pk=universe.admin.pk).exists()
 
 
@@ -281,5 +302,5 @@ def test_the_admin_site_leaves_one_of_all_admins(client, universe):
 
     page = client.post(reverse("admin:accounts_user_changelist"), form, follow=True)
 
-    assert "You are the only admin" in page.text
+    assert "the only admin" in page.text
     assert list(User.objects.filter(pk__in=both)) == [universe.expert]

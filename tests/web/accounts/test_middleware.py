@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from lenticular.accounts.middleware import DAY, RENEWED
 from lenticular.accounts.models import Session, Volunteer
-from lenticular.accounts.web import SIGNED_IN
+from lenticular.accounts.web import COOKIE, SIGNED_IN
 from lenticular.classifications.models import Classification
 from lenticular.selection.services import lease_subjects
-from tests.universe import PASSWORD, SMOOTH_ROUND
+from tests.universe import PASSWORD, SMOOTH_ROUND, classify
 
 
 @pytest.fixture
@@ -183,6 +183,27 @@ def test_who_deletes_the_account_is_anyone_again(client, universe):
     client.post(reverse("account-delete"), {"password": PASSWORD})
 
     assert client.get(reverse("classify", args=[universe.workflow.slug])).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("sign-out", {}), ("account-delete", {"password": PASSWORD})],
+)
+def test_nothing_of_the_account_is_left_to_whoever_comes_next(
+    client, quiet_universe, remember, name, form
+):
+    universe = quiet_universe
+    remember(universe.anonymous)
+    late = client.cookies[COOKIE].value
+    sign_in(client, universe.volunteer_user)
+    classify(universe, universe.volunteer, 2)
+    assert "2 galaxies classified" in client.get(reverse("history")).text
+    client.cookies[COOKIE] = late  # by an answer that another tab had asked for before
+
+    client.post(reverse(name), form)
+
+    assert client.cookies[COOKIE].value == ""
+    assert "2 galaxies classified" not in client.get(reverse("history")).text
 
 
 @pytest.mark.parametrize(("ticks", "lasts"), [({"remember": "on"}, 365 * DAY), ({}, "")])

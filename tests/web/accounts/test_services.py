@@ -4,6 +4,7 @@ from lenticular.accounts.models import Role, Volunteer
 from lenticular.accounts.selectors import canonical, identities
 from lenticular.accounts.services import (
     AlreadyMergedError,
+    LastAdminError,
     create_anonymous_volunteer,
     create_user,
     give_role,
@@ -49,6 +50,7 @@ def test_a_role_gives_its_rights_and_no_others(role, rights):
 
 
 def test_a_role_taken_back_leaves_no_rights():
+    create_user(username="ada", password=PASSWORD, role=Role.ADMIN)
     user = create_user(username="vera", password=PASSWORD, role=Role.ADMIN)
 
     give_role(user=user, role=Role.VOLUNTEER)
@@ -57,6 +59,18 @@ def test_a_role_taken_back_leaves_no_rights():
     assert not (user.may_run_rounds)
     assert not (user.is_superuser)
     assert not (user.is_staff)
+
+
+@pytest.mark.parametrize("role", [Role.VOLUNTEER, Role.EXPERT, Role.ASTRONOMER])
+def test_the_only_admin_can_not_be_demoted(role):
+    user = create_user(username="vera", password=PASSWORD, role=Role.ADMIN)
+
+    with pytest.raises(LastAdminError):
+        give_role(user=user, role=role)
+
+    user.refresh_from_db()
+    assert user.may_run_rounds
+    assert give_role(user=user, role=Role.ADMIN) == user
 
 
 @pytest.mark.parametrize(

@@ -32,15 +32,18 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         username, role = options["username"], options["role"]
         existing = User.objects.filter(username=username).first()
-        if existing is not None:
-            give_role(user=existing, role=role)
-            self.stdout.write(f"{username} is {role} now")
-            return
-        password, made = _password(options["password_from"])
         try:
-            create_user(username=username, password=password, role=role, email=options["email"])
+            if existing is not None:
+                give_role(user=existing, role=role)
+                self.stdout.write(f"{username} is {role} now")
+            else:
+                self._create(username, role, options)
         except LenticularError as error:
             raise CommandError(error.message) from error
+
+    def _create(self, username: str, role: str, options: dict[str, Any]) -> None:
+        password, made = _password(options["password_from"])
+        create_user(username=username, password=password, role=role, email=options["email"])
         self.stdout.write(f"{username} is {role}")
         if made:
             self.stdout.write(f"password: {password}")
