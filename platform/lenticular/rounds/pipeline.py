@@ -21,7 +21,12 @@ from django.db.models import Sum
 from lenticular.consensus.models import Tally
 from lenticular.rounds import services, workspace
 from lenticular.rounds.disk import require_disk
-from lenticular.rounds.errors import DamagedModelError, LostClaimError, RoundLimitError
+from lenticular.rounds.errors import (
+    DamagedModelError,
+    LostClaimError,
+    NotComparedError,
+    RoundLimitError,
+)
 from lenticular.rounds.failing import for_people
 from lenticular.rounds.inputs import write_inputs
 from lenticular.rounds.models import Round
@@ -83,9 +88,24 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
         pool=round_.pool or QueueEntry.objects.filter(workflow=round_.workflow).count(),
     )
     write_inputs(round_, folder / "input", on_progress=reporter.reading)
-    run_round(plan_of(round_), folder, on_progress=reporter.report, should_stop=heart.wants_stop)
+    while not _is_published(round_, worker, reporter, heart):
+        logger.info("%s is compared anew: another model is the current one by now", round_)
+
+
+def _is_published(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> bool:
+    """Do what is not done yet and publish; False where the model was replaced meanwhile."""
+    run_round(
+        plan_of(round_),
+        workspace.round_folder(round_),
+        on_progress=reporter.report,
+        should_stop=heart.wants_stop,
+    )
     reporter.report("publish", 0.0, "publishing")
-    services.publish_round(round=round_, worker=worker)
+    try:
+        services.publish_round(round=round_, worker=worker)
+    except NotComparedError:
+        return False
+    return True
 
 
 def plan_of(round_: Round) -> RoundPlan:

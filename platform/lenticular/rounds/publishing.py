@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from django.db import transaction
 from django.utils import timezone
 
-from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.errors import LostClaimError, NotComparedError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import (
     FlagState,
@@ -25,11 +25,14 @@ from lenticular.rounds.models import (
     TrainedModel,
     Verdict,
 )
-from lenticular.rounds.workspace import stage_folder
+from lenticular.rounds.selectors import current_model
+from lenticular.rounds.workspace import model_folder, stage_folder
 from lenticular.selection.services import QueueRow, publish_queue
 from lenticular.subjects.models import Subject
 from lenticular.subjects.selectors import catalogue_id
+from lenticular.workflows.services import lock_workflow
 from mlcore.errors import ArtefactError
+from mlcore.round_plan import PREVIOUS, model_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,15 +52,20 @@ def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
     ------
     LostClaimError
         Where another worker has the round.
+    NotComparedError
+        Where the current model is another than the one that the round was compared with;
+        a resumed round is compared anew.
     mlcore.errors.ArtefactError
         Where a stage is unfinished, or a file is missing or has changed; nothing is
         published then.
     """
     records = {name: finished_stage(round, name) for name in ("snapshot", "train", "evaluate")}
     with transaction.atomic():
+        lock_workflow(workflow=round.workflow)
         locked = Round.objects.select_for_update().get(pk=round.pk)
         if locked.state != RoundState.RUNNING or locked.claimed_by != worker:
             raise LostClaimError(f"{locked} must be claimed by {worker}, is not any more")
+        _require_compared(locked, records["evaluate"])
         _record_findings(locked, records)
         _keep_model(locked, records["train"])
         if locked.verdict == Verdict.ACCEPTED:
@@ -101,6 +109,16 @@ def finished_stage(round_: Round, stage: str) -> StageRecord:
     if record is None:
         raise ArtefactError(f"stage {stage} of {round_} must be finished, is not")
     return record
+
+
+def _require_compared(round_: Round, evaluated: StageRecord) -> None:
+    current = current_model(round_.workflow)
+    expected = model_checksum(model_folder(current)) if current else None
+    if evaluated.inputs.get(PREVIOUS) != expected:
+        raise NotComparedError(
+            f"{round_} must be compared with the current model, was compared with another; "
+            "resume it to compare it anew"
+        )
 
 
 def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:

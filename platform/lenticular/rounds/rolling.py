@@ -14,6 +14,7 @@ from lenticular.rounds.models import RollBack, Round, TrainedModel, Verdict
 from lenticular.rounds.publishing import put_in_place
 from lenticular.rounds.services import require_admin
 from lenticular.rounds.workspace import find_damage, stage_folder
+from lenticular.workflows.services import lock_workflow
 from mlcore.stages import MARK
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def roll_back(*, round: Round, user: User | None, reason: str) -> RollBack:  # n
     if refusal:
         raise RoundStateError(refusal)
     with transaction.atomic():
+        lock_workflow(workflow=round.workflow)
         current = TrainedModel.objects.select_for_update().filter(
             workflow=round.workflow, is_current=True
         )

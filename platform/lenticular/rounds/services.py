@@ -33,6 +33,7 @@ from lenticular.rounds.work import (
     report_progress,
 )
 from lenticular.workflows.models import Workflow
+from lenticular.workflows.services import lock_workflow
 from mlcore.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
     require_admin(user)
     if not reason.strip():
         raise InvalidInputError("reason must say why the gate is overridden, is blank")
+    lock_workflow(workflow=round.workflow)
     locked = Round.objects.select_for_update().get(pk=round.pk)
     if locked.verdict != Verdict.REFUSED:
         raise RoundStateError(f"only a refused round can be overridden, {locked} is not refused")

@@ -3,7 +3,7 @@
 import pytest
 
 from lenticular.rounds import selectors, services
-from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.errors import LostClaimError, NotComparedError
 from lenticular.rounds.models import (
     FlagState,
     MislabelFlag,
@@ -11,6 +11,7 @@ from lenticular.rounds.models import (
     TrainedModel,
     Verdict,
 )
+from lenticular.rounds.rolling import roll_back
 from lenticular.rounds.work import claim_round
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.models import QueueEntry
@@ -89,6 +90,30 @@ class TestGate:
         assert not QueueEntry.objects.filter(generation=2).exists()
         assert not second.flags.exists()
         assert not second.model.is_current
+
+
+class TestRolledBackMeanwhile:
+    @pytest.fixture
+    def third(self, published_twice, write_stages):
+        """A round that was compared with the second, when the first came back."""
+        first, _second = published_twice
+        round_ = services.start_round(workflow=first.workflow, user=None, config=TINY, seed=3)
+        assert claim_round(round_id=round_.pk, worker=WORKER)
+        write_stages(round_, not_worse=True)
+        roll_back(round=first, user=None, reason="the second asks about stars")
+        return round_
+
+    def test_a_model_does_not_replace_one_that_it_was_not_compared_with(self, third):
+        with pytest.raises(NotComparedError, match="must be compared with the current model"):
+            publish(third)
+        assert selectors.current_model(third.workflow).round.number == 1
+        third.refresh_from_db()
+        assert (third.state, third.verdict) == (RoundState.RUNNING, Verdict.NONE)
+
+    def test_compared_anew_it_does(self, third, write_stages):
+        write_stages(third, not_worse=True)
+        assert publish(third).verdict == Verdict.ACCEPTED
+        assert selectors.current_model(third.workflow).round == third
 
 
 class TestAllOrNothing:
