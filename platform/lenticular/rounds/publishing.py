@@ -1,8 +1,8 @@
 """Publication of a round: all of it, or nothing.
 
 The gate: a new model takes the place of the old one only where it is not worse on the
-control panel. A refused round keeps its record and its files; the queue and the current
-model stay as they are.
+control panel, and answers what people are asked. Any other round keeps its record and its
+files; the queue and the current model stay as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from lenticular.rounds.errors import LostClaimError, NotComparedError
 from lenticular.rounds.live import nudge
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 MISLABELS = "mislabels.parquet"
+OUTDATED = gettext_noop("People answer another version of the decision tree by now.")
 
 
 def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
@@ -129,6 +131,8 @@ def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:
     passed = comparison is None or comparison["not_worse"]
     round_.verdict = Verdict.ACCEPTED if passed else Verdict.REFUSED
     round_.verdict_reason = evaluation["verdict"]
+    if round_.version_id != round_.workflow.current_version_id:
+        round_.verdict, round_.verdict_reason = Verdict.OUTDATED, OUTDATED
 
 
 def _keep_model(round_: Round, trained: StageRecord) -> None:

@@ -12,6 +12,7 @@ from lenticular.rounds.errors import RoundStateError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import RollBack, Round, TrainedModel, Verdict
 from lenticular.rounds.publishing import put_in_place
+from lenticular.rounds.rules import why_outdated
 from lenticular.rounds.services import require_admin
 from lenticular.rounds.workspace import find_damage, stage_folder
 from lenticular.workflows.services import lock_workflow
@@ -75,9 +76,9 @@ def why_no_roll_back(*, round_: Round) -> str | None:
         return _("The model of round %(number)s was never published.") % {"number": number}
     if model.is_current:
         return _("The model of round %(number)s is the current one.") % {"number": number}
-    if round_.workflow.current_version_id != round_.version_id:
-        message = _("Round %(number)s answers version %(old)s of the tree, people another one.")
-        return message % {"number": number, "old": round_.version.number}
+    outdated = why_outdated(round_=round_)
+    if outdated:
+        return outdated
     gone = [name for name in READ_STAGES if not (stage_folder(round_, name).path / MARK).is_file()]
     if gone:
         message = _("Files of round %(number)s are gone: %(stages)s.")

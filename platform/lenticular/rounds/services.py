@@ -23,7 +23,7 @@ from lenticular.rounds.live import nudge
 from lenticular.rounds.models import STAGES, Round, RoundStage, RoundState, Verdict
 from lenticular.rounds.provenance import code_version
 from lenticular.rounds.publishing import install_round, publish_round
-from lenticular.rounds.rules import active_error, checked_config, refusals
+from lenticular.rounds.rules import active_error, checked_config, refusals, why_outdated
 from lenticular.rounds.work import (
     beat_heart,
     cancel_claimed_round,
@@ -157,7 +157,8 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
     Raises
     ------
     RoundStateError
-        Where the round is neither, or is not the workflow's latest.
+        Where the round is neither, is not the workflow's latest, or answers another version
+        of the tree than people do now.
     RoundActiveError
         Where another round became active meanwhile.
     """
@@ -168,6 +169,7 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
             f"only a failed or cancelled round can be resumed, {locked} is {locked.state}"
         )
     _require_latest(locked)
+    _require_asked(locked)
     locked.state, locked.error, locked.cancel_requested = RoundState.PENDING, "", False
     locked.claimed_by, locked.heartbeat_at, locked.finished_at = "", None, None
     locked.attempts = 0
@@ -186,8 +188,8 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
     InvalidInputError
         Where no reason is given.
     RoundStateError
-        Where the gate did not refuse the round, a later one exists, or its files have
-        changed since.
+        Where the gate did not refuse the round, a later one exists, people answer another
+        version of the tree by now, or its files have changed since.
     """
     require_admin(user)
     if not reason.strip():
@@ -197,6 +199,7 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
     if locked.verdict != Verdict.REFUSED:
         raise RoundStateError(f"only a refused round can be overridden, {locked} is not refused")
     _require_latest(locked)
+    _require_asked(locked)
     try:
         install_round(round=locked)
     except ArtefactError as error:
@@ -246,6 +249,12 @@ def _require_latest(round_: Round) -> None:
         raise active_error(round_.workflow, later)
     if later is not None:
         raise RoundStateError(f"only the latest round allows this, round {later.number} is later")
+
+
+def _require_asked(round_: Round) -> None:
+    outdated = why_outdated(round_=round_)
+    if outdated:
+        raise RoundStateError(outdated)
 
 
 def _hand_over(round_id: int) -> None:

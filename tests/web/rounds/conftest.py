@@ -16,6 +16,7 @@ from lenticular.consensus.models import Tally
 from lenticular.rounds import selectors, services, workspace
 from lenticular.rounds.work import claim_round
 from lenticular.selection.models import QueueEntry
+from lenticular.selection.services import reopen_queue
 from lenticular.subjects.models import (
     Subject,
     SubjectImage,
@@ -24,6 +25,7 @@ from lenticular.subjects.models import (
     stored_image_name,
 )
 from lenticular.workflows.models import Workflow, WorkflowVersion
+from lenticular.workflows.services import publish_version
 from mlcore.files import write_json
 from mlcore.stages import file_checksum
 from mlcore.tree import DecisionTree
@@ -181,6 +183,18 @@ def running(pending):
     assert claim_round(round_id=pending.pk, worker=WORKER)
     pending.refresh_from_db()
     return pending
+
+
+@pytest.fixture
+def ask_another_tree(workflow, tree):
+    """Return a function that makes people answer another tree, and opens the queue again."""
+
+    def ask():
+        other = DecisionTree.from_dict({**tree.to_dict(), "name": "Another"})
+        publish_version(workflow=workflow, tree=other)
+        reopen_queue(workflow=workflow)
+
+    return ask
 
 
 @pytest.fixture

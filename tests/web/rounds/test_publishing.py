@@ -116,6 +116,23 @@ class TestRolledBackMeanwhile:
         assert selectors.current_model(third.workflow).round == third
 
 
+class TestAnotherTree:
+    def test_what_answers_a_tree_of_before_is_kept_but_not_published(
+        self, second, write_stages, ask_another_tree
+    ):
+        write_stages(second, not_worse=True)
+        ask_another_tree()
+        asked = list(QueueEntry.objects.order_by("id").values())
+        round_ = publish(second)
+        assert (round_.state, round_.verdict) == (RoundState.SUCCEEDED, Verdict.OUTDATED)
+        assert round_.verdict_reason.startswith("People answer another version")
+        assert round_.evaluation["n"] == 8
+        assert list(QueueEntry.objects.order_by("id").values()) == asked
+        assert selectors.current_model(second.workflow).round.number == 1
+        assert not second.model.is_current
+        assert not second.flags.exists()
+
+
 class TestAllOrNothing:
     @pytest.mark.parametrize(
         ("stage", "name"), [("acquire", "queue.parquet"), ("flag", "mislabels.parquet")]
