@@ -2,7 +2,7 @@
 
 import pytest
 
-from lenticular.rounds import selectors, services, tasks
+from lenticular.rounds import pipeline, selectors, services, tasks
 from lenticular.rounds.models import STAGES, Round, RoundState, TrainedModel, Verdict
 from lenticular.rounds.rolling import roll_back
 from lenticular.rounds.workspace import round_folder, stage_folder
@@ -89,6 +89,23 @@ def test_a_cancelled_round_stops_soon_and_can_be_resumed(workflow, monkeypatch):
     assert round_.stages.get(name="snapshot").finished_at
     assert not TrainedModel.objects.exists()
     assert selectors.may_be_resumed(round_)
+
+
+def test_a_round_cancelled_at_the_last_moment_ends_as_cancelled(
+    workflow, monkeypatch, write_stages
+):
+    round_ = start(workflow)
+    write_stages(round_)
+    publish = services.publish_round
+
+    def cancel_then_publish(**given):
+        services.cancel_round(round=round_, user=None)
+        return publish(**given)
+
+    monkeypatch.setattr(pipeline, "run_round", lambda *_args, **_given: None)
+    monkeypatch.setattr(services, "publish_round", cancel_then_publish)
+    assert finish(round_).state == RoundState.CANCELLED
+    assert not TrainedModel.objects.exists()
 
 
 def test_a_cancelled_round_that_nobody_had_ends_at_once(workflow):

@@ -16,7 +16,7 @@ from lenticular.rounds.work import claim_round
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.subjects.models import Subject
-from mlcore.errors import ArtefactError
+from mlcore.errors import ArtefactError, CancelledError
 
 from .conftest import TINY, WORKER
 
@@ -153,6 +153,14 @@ class TestAllOrNothing:
         stage_folder(running, "train").unmark()
         with pytest.raises(ArtefactError, match=r"stage train .* must be finished"):
             publish(running)
+
+    def test_a_cancelled_round_publishes_nothing(self, running, admin, write_stages):
+        write_stages(running)
+        services.cancel_round(round=running, user=admin)
+        with pytest.raises(CancelledError):
+            publish(running)
+        assert not TrainedModel.objects.exists()
+        assert not QueueEntry.objects.filter(generation=1).exists()
 
     def test_a_lost_claim_publishes_nothing(self, running, write_stages):
         write_stages(running)
