@@ -32,7 +32,6 @@ from lenticular.rounds.work import (
     record_provenance,
     report_progress,
 )
-from lenticular.workflows.models import Workflow
 from lenticular.workflows.services import lock_workflow
 from mlcore.errors import ArtefactError
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lenticular.accounts.models import User
-    from lenticular.workflows.models import WorkflowVersion
+    from lenticular.workflows.models import Workflow, WorkflowVersion
     from mlcore.round_plan import RoundConfig
 
 __all__ = [
@@ -163,6 +162,7 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
         Where another round became active meanwhile.
     """
     require_admin(user)
+    lock_workflow(workflow=round.workflow)
     locked = Round.objects.select_for_update().get(pk=round.pk)
     if locked.state not in {RoundState.FAILED, RoundState.CANCELLED}:
         raise RoundStateError(
@@ -221,7 +221,7 @@ def _create_round(
     version: WorkflowVersion, user: User | None, config: RoundConfig, seed: int
 ) -> Round:
     workflow = version.workflow
-    Workflow.objects.select_for_update().get(pk=workflow.pk)
+    lock_workflow(workflow=workflow)
     last = Round.objects.filter(workflow=workflow).aggregate(last=Max("number"))["last"] or 0
     try:
         with transaction.atomic():
