@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import Sum
 
 from lenticular.consensus.models import Tally
@@ -29,6 +29,7 @@ from lenticular.rounds.errors import (
 )
 from lenticular.rounds.failing import for_people
 from lenticular.rounds.inputs import write_inputs
+from lenticular.rounds.lost_connections import LOST, outlast
 from lenticular.rounds.models import Round
 from lenticular.rounds.provenance import code_version
 from lenticular.rounds.selectors import current_model, get_round
@@ -63,15 +64,17 @@ def run(round_id: int) -> bool:
         try:
             _work(get_round(round_id=round_id), worker, reporter, heart)
         except CancelledError:
-            services.cancel_claimed_round(round_id=round_id, worker=worker)
+            outlast(lambda: services.cancel_claimed_round(round_id=round_id, worker=worker))
         except LostClaimError as error:
             logger.warning("left round %s: %s", round_id, error)
         except Exception as error:
             logger.exception("round %s failed at %s", round_id, reporter.stage)
-            services.fail_round(
-                round_id=round_id, worker=worker, stage=reporter.stage, error=for_people(error)
-            )
+            _fail(round_id, worker, reporter.stage, for_people(error))
     return True
+
+
+def _fail(round_id: int, worker: str, stage: str, error: str) -> None:
+    outlast(lambda: services.fail_round(round_id=round_id, worker=worker, stage=stage, error=error))
 
 
 def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> None:
@@ -102,7 +105,7 @@ def _is_published(round_: Round, worker: str, reporter: _Reporter, heart: _Heart
     )
     reporter.report("publish", 0.0, "publishing")
     try:
-        services.publish_round(round=round_, worker=worker)
+        outlast(lambda: services.publish_round(round=round_, worker=worker))
     except NotComparedError:
         return False
     return True
@@ -162,12 +165,14 @@ class _Reporter:
         begins, self.stage, self._reported = stage != self.stage, stage, now
         if begins:
             require_disk(workspace.local_path("rounds"))
-        services.report_progress(
-            round_id=self._round_id,
-            worker=self._worker,
-            stage=stage,
-            fraction=self._reached,
-            message=message,
+        outlast(
+            lambda: services.report_progress(
+                round_id=self._round_id,
+                worker=self._worker,
+                stage=stage,
+                fraction=self._reached,
+                message=message,
+            )
         )
 
     def reading(self, fraction: float, message: str) -> None:
@@ -221,7 +226,8 @@ class _Heart:
         while not self._done.wait(interval):
             try:
                 self._beat_once()
-            except DatabaseError as error:
+            except LOST as error:
+                connection.close_if_unusable_or_obsolete()
                 logger.warning("no heartbeat for round %s: %s", self._round_id, error)
         connection.close()
 
