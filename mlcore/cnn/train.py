@@ -102,9 +102,8 @@ def train(
         task.discard_other_work()
         model = _learn(task, on_progress, should_stop)
         model.save(directory / "model")
-    # Also where the model was there: a kill may have left them, and they are no result.
-    for left in (task.checkpoints, *task.members):
-        shutil.rmtree(left, ignore_errors=True)
+        for left in (task.checkpoints, *task.members):
+            shutil.rmtree(left, ignore_errors=True)
     return CnnModel.load(directory / "model")
 
 

@@ -32,7 +32,7 @@ from lenticular.selection.services import QueueRow, publish_queue
 from lenticular.subjects.models import Subject
 from lenticular.subjects.selectors import catalogue_id
 from lenticular.workflows.services import lock_workflow
-from mlcore.errors import ArtefactError
+from mlcore.errors import ArtefactError, CancelledError
 from mlcore.round_plan import PREVIOUS, model_checksum
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
     NotComparedError
         Where the current model is another than the one that the round was compared with;
         a resumed round is compared anew.
+    CancelledError
+        Where somebody has cancelled the round meanwhile.
     mlcore.errors.ArtefactError
         Where a stage is unfinished, or a file is missing or has changed; nothing is
         published then.
@@ -67,6 +69,8 @@ def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
         locked = Round.objects.select_for_update().get(pk=round.pk)
         if locked.state != RoundState.RUNNING or locked.claimed_by != worker:
             raise LostClaimError(f"{locked} must be claimed by {worker}, is not any more")
+        if locked.cancel_requested:
+            raise CancelledError(f"{locked} was cancelled before it was published")
         _require_compared(locked, records["evaluate"])
         _record_findings(locked, records)
         _keep_model(locked, records["train"])
