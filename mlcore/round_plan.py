@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mlcore.errors import InvalidInputError
-from mlcore.stages import json_checksum
+from mlcore.stages import file_checksum, json_checksum
 from mlcore.train_config import TrainConfig
 
 if TYPE_CHECKING:
@@ -33,6 +33,21 @@ _AT_LEAST = {
     "min_flag_votes": 1,
     "review_at_least": 0,
 }
+
+
+PREVIOUS = "previous"
+"""What the evaluate stage calls, among its inputs, the model that it compared with."""
+
+
+def model_checksum(folder: Path) -> str:
+    """Return the SHA-256 of a model's ``model.json``, which names that of its weights.
+
+    Raises
+    ------
+    ArtefactError
+        Where the file can not be read.
+    """
+    return file_checksum(folder / "model.json")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from mlcore.round_choosing import choose_subjects
 from mlcore.round_files import SUBJECTS, RoundFiles
 from mlcore.round_flagging import flag_subjects
 from mlcore.round_learning import evaluate_model, predict_subjects, train_network
+from mlcore.round_plan import PREVIOUS, model_checksum
 from mlcore.stages import StageRecord, file_checksum
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _inputs(files: RoundFiles, stage: Stage, records: dict[str, StageRecord]) ->
     if stage.name == "snapshot":
         inputs["subjects"] = file_checksum(files.directory / SUBJECTS)
     if stage.name == "evaluate" and files.plan.previous_model is not None:
-        inputs["previous"] = file_checksum(files.plan.previous_model / "model.json")
+        inputs[PREVIOUS] = model_checksum(files.plan.previous_model)
     return inputs
 
 

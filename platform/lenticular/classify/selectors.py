@@ -59,8 +59,8 @@ def just_classified(*, limit: int) -> list[Subject]:
 
 def last_lesson() -> Lesson | None:
     """Return what the machine learned in the latest round that finished, if any did."""
-    done = Round.objects.filter(state=RoundState.SUCCEEDED).select_related("version", "workflow")
-    found = done.order_by("-finished_at").first()
+    done = Round.objects.filter(state=RoundState.SUCCEEDED).exclude(verdict=Verdict.OUTDATED)
+    found = done.select_related("version", "workflow").order_by("-finished_at").first()
     if found is None:
         return None
     now = _first_question(found, found.evaluation)

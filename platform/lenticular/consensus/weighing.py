@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from lenticular.classifications.selectors import votes_of
 from lenticular.consensus.models import VolunteerWeight
+from lenticular.workflows.services import lock_workflow
 from mlcore.votes.table import VoteTable
 from mlcore.votes.weights import careless_volunteers, volunteer_weights
 
@@ -61,6 +62,7 @@ def compute_weights(*, workflow: Workflow) -> int:
 
 @transaction.atomic
 def _replace(workflow: Workflow, rows: list[VolunteerWeight]) -> None:
+    lock_workflow(workflow=workflow)
     VolunteerWeight.objects.filter(workflow=workflow).delete()
     VolunteerWeight.objects.bulk_create(rows, batch_size=CHUNK)
 

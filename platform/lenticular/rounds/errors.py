@@ -70,6 +70,13 @@ class NotComparableError(InvalidInputError):
     title = gettext_noop("These two models cannot be compared")
 
 
+class NotComparedError(ConflictError):
+    """The round was not compared with the model that it would replace."""
+
+    kind = "not-compared"
+    title = gettext_noop("Another model is the current one by now")
+
+
 class RoundConfigError(InvalidInputError):
     """A setting of the round breaks its rule."""
 

@@ -27,12 +27,13 @@ ACTIVE_STATES = (RoundState.PENDING, RoundState.RUNNING)
 
 
 class Verdict(models.TextChoices):
-    """What the gate said of the new model."""
+    """What the gate said of the new model; an outdated one answers a tree of before."""
 
     NONE = ""
     ACCEPTED = "accepted"
     REFUSED = "refused"
     OVERRIDDEN = "overridden"
+    OUTDATED = "outdated"
 
 
 class Round(models.Model):

@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import Sum
 
 from lenticular.consensus.models import Tally
 from lenticular.rounds import services, workspace
 from lenticular.rounds.disk import require_disk
-from lenticular.rounds.errors import DamagedModelError, LostClaimError, RoundLimitError
+from lenticular.rounds.errors import (
+    DamagedModelError,
+    LostClaimError,
+    NotComparedError,
+    RoundLimitError,
+)
 from lenticular.rounds.failing import for_people
 from lenticular.rounds.inputs import write_inputs
+from lenticular.rounds.lost_connections import LOST, outlast
 from lenticular.rounds.models import Round
 from lenticular.rounds.provenance import code_version
 from lenticular.rounds.selectors import current_model, get_round
@@ -58,15 +64,17 @@ def run(round_id: int) -> bool:
         try:
             _work(get_round(round_id=round_id), worker, reporter, heart)
         except CancelledError:
-            services.cancel_claimed_round(round_id=round_id, worker=worker)
+            outlast(lambda: services.cancel_claimed_round(round_id=round_id, worker=worker))
         except LostClaimError as error:
             logger.warning("left round %s: %s", round_id, error)
         except Exception as error:
             logger.exception("round %s failed at %s", round_id, reporter.stage)
-            services.fail_round(
-                round_id=round_id, worker=worker, stage=reporter.stage, error=for_people(error)
-            )
+            _fail(round_id, worker, reporter.stage, for_people(error))
     return True
+
+
+def _fail(round_id: int, worker: str, stage: str, error: str) -> None:
+    outlast(lambda: services.fail_round(round_id=round_id, worker=worker, stage=stage, error=error))
 
 
 def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> None:
@@ -83,9 +91,24 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
         pool=round_.pool or QueueEntry.objects.filter(workflow=round_.workflow).count(),
     )
     write_inputs(round_, folder / "input", on_progress=reporter.reading)
-    run_round(plan_of(round_), folder, on_progress=reporter.report, should_stop=heart.wants_stop)
+    while not _is_published(round_, worker, reporter, heart):
+        logger.info("%s is compared anew: another model is the current one by now", round_)
+
+
+def _is_published(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> bool:
+    """Do what is not done yet and publish; False where the model was replaced meanwhile."""
+    run_round(
+        plan_of(round_),
+        workspace.round_folder(round_),
+        on_progress=reporter.report,
+        should_stop=heart.wants_stop,
+    )
     reporter.report("publish", 0.0, "publishing")
-    services.publish_round(round=round_, worker=worker)
+    try:
+        outlast(lambda: services.publish_round(round=round_, worker=worker))
+    except NotComparedError:
+        return False
+    return True
 
 
 def plan_of(round_: Round) -> RoundPlan:
@@ -142,12 +165,14 @@ class _Reporter:
         begins, self.stage, self._reported = stage != self.stage, stage, now
         if begins:
             require_disk(workspace.local_path("rounds"))
-        services.report_progress(
-            round_id=self._round_id,
-            worker=self._worker,
-            stage=stage,
-            fraction=self._reached,
-            message=message,
+        outlast(
+            lambda: services.report_progress(
+                round_id=self._round_id,
+                worker=self._worker,
+                stage=stage,
+                fraction=self._reached,
+                message=message,
+            )
         )
 
     def reading(self, fraction: float, message: str) -> None:
@@ -201,7 +226,8 @@ class _Heart:
         while not self._done.wait(interval):
             try:
                 self._beat_once()
-            except DatabaseError as error:
+            except LOST as error:
+                connection.close_if_unusable_or_obsolete()
                 logger.warning("no heartbeat for round %s: %s", self._round_id, error)
         connection.close()
 

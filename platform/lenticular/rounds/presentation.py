@@ -33,6 +33,7 @@ VERDICTS = {
     "accepted": gettext_lazy("accepted"),
     "refused": gettext_lazy("refused"),
     "overridden": gettext_lazy("published all the same"),
+    "outdated": gettext_lazy("outdated"),
 }
 NOTHING_TO_COMPARE = (
     gettext_noop("There was no model before this one to compare with."),
@@ -145,7 +146,7 @@ def state_in_words(round_: Round) -> str:
         return _("stalled: its worker is not heard")
     if round_.is_active and round_.cancel_requested:
         return _("stopping")
-    if round_.verdict == Verdict.REFUSED:
+    if round_.verdict in {Verdict.REFUSED, Verdict.OUTDATED}:
         return _("finished, not published")
     return str(STATES[round_.state])
 
@@ -155,6 +156,8 @@ def verdict_in_words(round_: Round) -> str:
     comparison = round_.evaluation.get("comparison")
     if round_.verdict == Verdict.OVERRIDDEN:
         return round_.verdict_reason
+    if round_.verdict == Verdict.OUTDATED:
+        return _(round_.verdict_reason)
     if comparison and comparison["not_worse"]:
         return _("Not worse than the model before.")
     if comparison:

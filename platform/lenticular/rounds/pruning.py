@@ -18,6 +18,7 @@ from lenticular.rounds import selectors, workspace
 from lenticular.rounds.disk import folder_bytes
 from lenticular.rounds.models import Round, TrainedModel
 from lenticular.rounds.services import require_admin
+from lenticular.workflows.services import lock_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -125,8 +126,8 @@ def prune_rounds(*, workflow: Workflow, user: User | None, keep: int) -> DiskUse
     """
     require_admin(user)
     with transaction.atomic():
-        # A round that is resumed meanwhile waits for us, and then does its stages again.
-        list(Round.objects.select_for_update().filter(workflow=workflow))
+        # Who resumes a round or goes back to its model waits for us, and then finds no files.
+        lock_workflow(workflow=workflow)
         before = disk_use(workflow=workflow, keep=keep)
         for each in before.prunable:
             folder = workspace.round_folder(each.round)

@@ -1,8 +1,8 @@
 """Publication of a round: all of it, or nothing.
 
 The gate: a new model takes the place of the old one only where it is not worse on the
-control panel. A refused round keeps its record and its files; the queue and the current
-model stay as they are.
+control panel, and answers what people are asked. Any other round keeps its record and its
+files; the queue and the current model stay as they are.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
-from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.errors import LostClaimError, NotComparedError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import (
     FlagState,
@@ -25,11 +26,14 @@ from lenticular.rounds.models import (
     TrainedModel,
     Verdict,
 )
-from lenticular.rounds.workspace import stage_folder
+from lenticular.rounds.selectors import current_model
+from lenticular.rounds.workspace import model_folder, stage_folder
 from lenticular.selection.services import QueueRow, publish_queue
 from lenticular.subjects.models import Subject
 from lenticular.subjects.selectors import catalogue_id
-from mlcore.errors import ArtefactError
+from lenticular.workflows.services import lock_workflow
+from mlcore.errors import ArtefactError, CancelledError
+from mlcore.round_plan import PREVIOUS, model_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +46,7 @@ CHUNK = 500
 MISLABELS = "mislabels.parquet"
 INSTALLED = ("train", "acquire", "flag")
 """The stages whose files a round is installed from."""
+OUTDATED = gettext_noop("People answer another version of the decision tree by now.")
 
 
 def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
@@ -51,15 +56,24 @@ def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
     ------
     LostClaimError
         Where another worker has the round.
+    NotComparedError
+        Where the current model is another than the one that the round was compared with;
+        a resumed round is compared anew.
+    CancelledError
+        Where somebody has cancelled the round meanwhile.
     mlcore.errors.ArtefactError
         Where a stage is unfinished, or a file is missing or has changed; nothing is
         published then.
     """
     records = {name: finished_stage(round, name) for name in ("snapshot", "train", "evaluate")}
     with transaction.atomic():
+        lock_workflow(workflow=round.workflow)
         locked = Round.objects.select_for_update().get(pk=round.pk)
         if locked.state != RoundState.RUNNING or locked.claimed_by != worker:
             raise LostClaimError(f"{locked} must be claimed by {worker}, is not any more")
+        if locked.cancel_requested:
+            raise CancelledError(f"{locked} was cancelled before it was published")
+        _require_compared(locked, records["evaluate"])
         _record_findings(locked, records)
         _keep_model(locked, records["train"])
         if locked.verdict == Verdict.ACCEPTED:
@@ -105,6 +119,16 @@ def finished_stage(round_: Round, stage: str) -> StageRecord:
     return record
 
 
+def _require_compared(round_: Round, evaluated: StageRecord) -> None:
+    current = current_model(round_.workflow)
+    expected = model_checksum(model_folder(current)) if current else None
+    if evaluated.inputs.get(PREVIOUS) != expected:
+        raise NotComparedError(
+            f"{round_} must be compared with the current model, was compared with another; "
+            "resume it to compare it anew"
+        )
+
+
 def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:
     evaluation = records["evaluate"].result
     comparison = evaluation.get("comparison")
@@ -113,6 +137,8 @@ def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:
     passed = comparison is None or comparison["not_worse"]
     round_.verdict = Verdict.ACCEPTED if passed else Verdict.REFUSED
     round_.verdict_reason = evaluation["verdict"]
+    if round_.version_id != round_.workflow.current_version_id:
+        round_.verdict, round_.verdict_reason = Verdict.OUTDATED, OUTDATED
 
 
 def _keep_model(round_: Round, trained: StageRecord) -> None:

@@ -12,8 +12,11 @@ from lenticular.rounds.errors import RoundStateError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import RollBack, Round, TrainedModel, Verdict
 from lenticular.rounds.publishing import put_in_place
+from lenticular.rounds.rules import why_outdated
+from lenticular.rounds.selectors import current_model
 from lenticular.rounds.services import require_admin
 from lenticular.rounds.workspace import find_damage, stage_folder
+from lenticular.workflows.services import lock_workflow
 from mlcore.stages import MARK
 
 if TYPE_CHECKING:
@@ -42,15 +45,12 @@ def roll_back(*, round: Round, user: User | None, reason: str) -> RollBack:  # n
     require_admin(user)
     if not reason.strip():
         raise InvalidInputError("reason must say why the model is rolled back, is blank")
-    round_ = Round.objects.select_related("workflow", "version", "model").get(pk=round.pk)
-    refusal = why_no_roll_back(round_=round_) or _damage(round_)
-    if refusal:
-        raise RoundStateError(refusal)
+    # All files are read before the lock is held; what can happen meanwhile is looked at again.
+    _refuse_for(_damage(_checked(round)))
     with transaction.atomic():
-        current = TrainedModel.objects.select_for_update().filter(
-            workflow=round.workflow, is_current=True
-        )
-        replaced = current.first()
+        lock_workflow(workflow=round.workflow)
+        _checked(round)
+        replaced = current_model(round.workflow)
         put_in_place(round=round)
         done = RollBack.objects.create(
             round=round,
@@ -73,14 +73,26 @@ def why_no_roll_back(*, round_: Round) -> str | None:
         return _("The model of round %(number)s was never published.") % {"number": number}
     if model.is_current:
         return _("The model of round %(number)s is the current one.") % {"number": number}
-    if round_.workflow.current_version_id != round_.version_id:
-        message = _("Round %(number)s answers version %(old)s of the tree, people another one.")
-        return message % {"number": number, "old": round_.version.number}
+    outdated = why_outdated(round_=round_)
+    if outdated:
+        return outdated
     gone = [name for name in READ_STAGES if not (stage_folder(round_, name).path / MARK).is_file()]
     if gone:
         message = _("Files of round %(number)s are gone: %(stages)s.")
         return message % {"number": number, "stages": ", ".join(gone)}
     return None
+
+
+def _checked(round_: Round) -> Round:
+    """Return the round as it is now; raises RoundStateError where it can not be gone back to."""
+    found = Round.objects.select_related("workflow", "version", "model").get(pk=round_.pk)
+    _refuse_for(why_no_roll_back(round_=found))
+    return found
+
+
+def _refuse_for(reason: str | None) -> None:
+    if reason:
+        raise RoundStateError(reason)
 
 
 def _damage(round_: Round) -> str | None:

@@ -103,6 +103,14 @@ def refusals(*, workflow: Workflow, config: RoundConfig) -> Iterator[LenticularE
         yield missing
 
 
+def why_outdated(*, round_: Round) -> str | None:
+    """Return that people answer another version of the tree; None where they do not."""
+    if round_.version_id == round_.workflow.current_version_id:
+        return None
+    message = _("Round %(number)s answers version %(old)s of the tree, people another one.")
+    return message % {"number": round_.number, "old": round_.version.number}
+
+
 def active_error(workflow: Workflow, active: Round | None) -> RoundActiveError:
     """Return the error that says which round of the workflow is active."""
     number = active.number if active else None

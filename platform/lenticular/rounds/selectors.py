@@ -198,16 +198,16 @@ def may_be_cancelled(round_: Round) -> bool:
 
 
 def may_be_resumed(round_: Round) -> bool:
-    """Tell whether the round ended early, and none came after it."""
+    """Tell whether the round ended early, none came after it, and people answer its tree."""
     ended_early = round_.state in {RoundState.FAILED, RoundState.CANCELLED}
-    return ended_early and _is_latest(round_)
+    return ended_early and _is_of_today(round_)
 
 
 def may_be_overridden(round_: Round) -> bool:
-    """Tell whether the gate refused the round, and none came after it."""
-    return round_.verdict == Verdict.REFUSED and _is_latest(round_)
+    """Tell whether the gate refused the round, none came after it, and people answer its tree."""
+    return round_.verdict == Verdict.REFUSED and _is_of_today(round_)
 
 
-def _is_latest(round_: Round) -> bool:
+def _is_of_today(round_: Round) -> bool:
     later = Round.objects.filter(workflow=round_.workflow_id, number__gt=round_.number)
-    return not later.exists()
+    return round_.version_id == round_.workflow.current_version_id and not later.exists()

@@ -23,7 +23,7 @@ from lenticular.rounds.live import nudge
 from lenticular.rounds.models import STAGES, Round, RoundStage, RoundState, Verdict
 from lenticular.rounds.provenance import code_version
 from lenticular.rounds.publishing import INSTALLED, install_round, publish_round
-from lenticular.rounds.rules import active_error, checked_config, refusals
+from lenticular.rounds.rules import active_error, checked_config, refusals, why_outdated
 from lenticular.rounds.work import (
     beat_heart,
     cancel_claimed_round,
@@ -33,14 +33,14 @@ from lenticular.rounds.work import (
     report_progress,
 )
 from lenticular.rounds.workspace import find_damage
-from lenticular.workflows.models import Workflow
+from lenticular.workflows.services import lock_workflow
 from mlcore.errors import ArtefactError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lenticular.accounts.models import User
-    from lenticular.workflows.models import WorkflowVersion
+    from lenticular.workflows.models import Workflow, WorkflowVersion
     from mlcore.round_plan import RoundConfig
 
 __all__ = [
@@ -157,17 +157,20 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
     Raises
     ------
     RoundStateError
-        Where the round is neither, or is not the workflow's latest.
+        Where the round is neither, is not the workflow's latest, or answers another version
+        of the tree than people do now.
     RoundActiveError
         Where another round became active meanwhile.
     """
     require_admin(user)
+    lock_workflow(workflow=round.workflow)
     locked = Round.objects.select_for_update().get(pk=round.pk)
     if locked.state not in {RoundState.FAILED, RoundState.CANCELLED}:
         raise RoundStateError(
             f"only a failed or cancelled round can be resumed, {locked} is {locked.state}"
         )
     _require_latest(locked)
+    _require_asked(locked)
     locked.state, locked.error, locked.cancel_requested = RoundState.PENDING, "", False
     locked.claimed_by, locked.heartbeat_at, locked.finished_at = "", None, None
     locked.attempts = 0
@@ -186,16 +189,18 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
     InvalidInputError
         Where no reason is given.
     RoundStateError
-        Where the gate did not refuse the round, a later one exists, or its files have
-        changed since.
+        Where the gate did not refuse the round, a later one exists, people answer another
+        version of the tree by now, or its files have changed since.
     """
     require_admin(user)
     if not reason.strip():
         raise InvalidInputError("reason must say why the gate is overridden, is blank")
+    lock_workflow(workflow=round.workflow)
     locked = Round.objects.select_for_update().get(pk=round.pk)
     if locked.verdict != Verdict.REFUSED:
         raise RoundStateError(f"only a refused round can be overridden, {locked} is not refused")
     _require_latest(locked)
+    _require_asked(locked)
     # Looked at first, because a finished round cannot be resumed to make again what
     # installing a damaged one would remove.
     damage = find_damage(locked, *INSTALLED)
@@ -222,7 +227,7 @@ def _create_round(
     version: WorkflowVersion, user: User | None, config: RoundConfig, seed: int
 ) -> Round:
     workflow = version.workflow
-    Workflow.objects.select_for_update().get(pk=workflow.pk)
+    lock_workflow(workflow=workflow)
     last = Round.objects.filter(workflow=workflow).aggregate(last=Max("number"))["last"] or 0
     try:
         with transaction.atomic():
@@ -250,6 +255,12 @@ def _require_latest(round_: Round) -> None:
         raise active_error(round_.workflow, later)
     if later is not None:
         raise RoundStateError(f"only the latest round allows this, round {later.number} is later")
+
+
+def _require_asked(round_: Round) -> None:
+    outdated = why_outdated(round_=round_)
+    if outdated:
+        raise RoundStateError(outdated)
 
 
 def _hand_over(round_id: int) -> None:

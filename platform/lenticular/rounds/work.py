@@ -68,9 +68,9 @@ def _give_up(round_id: int) -> None:
     stage = RoundStage.objects.filter(round=round_id, finished_at=None).first()
     name = stage.name if stage else STAGES[-1]
     error = (
-        f"{MAX_ATTEMPTS} workers have died without a word, as they do when the memory is used up; "
-        "give it more memory and resume, or start another round with smaller train.batch_size "
-        "and train.predict_batch_size"
+        f"{MAX_ATTEMPTS} workers have died without a word, as they do when the memory is used up "
+        "or the database stays away; mend that and resume, or start another round with smaller "
+        "train.batch_size and train.predict_batch_size"
     )
     Round.objects.filter(pk=round_id).update(error=f"{name}: {error}")
     RoundStage.objects.filter(round=round_id, name=name).update(error=error)

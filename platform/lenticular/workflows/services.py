@@ -95,7 +95,7 @@ def publish_version(*, workflow: Workflow, tree: DecisionTree) -> WorkflowVersio
     `selection.services.reopen_queue` afterwards, in the same transaction, so that subjects
     half done are asked anew.
     """
-    locked = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
+    locked = lock_workflow(workflow=workflow)
     current = locked.current_version
     if current is not None and current.checksum == tree.checksum:
         workflow.current_version = current
@@ -108,6 +108,15 @@ def publish_version(*, workflow: Workflow, tree: DecisionTree) -> WorkflowVersio
     locked.save(update_fields=["current_version"])
     workflow.current_version = version
     return version
+
+
+def lock_workflow(*, workflow: Workflow) -> Workflow:
+    """Take the workflow's lock until the transaction ends, and return it as it is then.
+
+    Whoever changes what it asks, which model it goes by or which round is active takes it
+    first. Votes are taken all the while.
+    """
+    return Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
 
 
 @transaction.atomic

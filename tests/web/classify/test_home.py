@@ -135,6 +135,12 @@ def test_a_refused_round_says_that_the_machine_stays(client, taught):
     assert "not shown to be as good" in client.get("/").content.decode()
 
 
+def test_a_round_of_a_tree_of_before_teaches_nothing(client, taught):
+    Round.objects.update(verdict=Verdict.OUTDATED)
+    assert last_lesson() is None
+    assert "In round 3" not in client.get("/").content.decode()
+
+
 def test_a_first_round_compares_with_nothing(client, taught):
     Round.objects.update(evaluation={**EVALUATION, "previous": None})
     assert last_lesson().accuracy_before is None

@@ -1,5 +1,10 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from django.db import connection, transaction
 
 from lenticular.accounts.services import create_anonymous_volunteer
 from lenticular.classify.services import merge_volunteers
@@ -102,6 +107,33 @@ class TestWeights:
         assert compute_weights(workflow=universe.workflow) == 1
         assert set(weights_of(workflow=universe.workflow)) == {universe.volunteer.pk}
         assert np.isfinite(VolunteerWeight.objects.get().weight)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_volunteers_weighed_twice_at_once_are_weighed_once():
+    universe = build_universe()
+    before = compute_weights(workflow=universe.workflow)
+    weighed = threading.Event()
+
+    def weigh_slowly():
+        with transaction.atomic():
+            found = compute_weights(workflow=universe.workflow)
+            weighed.set()
+            time.sleep(0.5)
+        connection.close()
+        return found
+
+    def weigh_too():
+        weighed.wait(20)
+        try:
+            return compute_weights(workflow=universe.workflow)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(weigh) for weigh in (weigh_slowly, weigh_too)]
+    assert [each.result() for each in found] == [before, before]
+    assert VolunteerWeight.objects.count() == before > 0
 
 
 def _answer_by(universe, volunteers, truth):

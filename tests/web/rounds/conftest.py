@@ -13,9 +13,10 @@ from PIL import Image
 
 from lenticular.accounts.models import Role, User, Volunteer
 from lenticular.consensus.models import Tally
-from lenticular.rounds import services, workspace
+from lenticular.rounds import selectors, services, workspace
 from lenticular.rounds.work import claim_round
 from lenticular.selection.models import QueueEntry
+from lenticular.selection.services import reopen_queue
 from lenticular.subjects.models import (
     Subject,
     SubjectImage,
@@ -24,6 +25,9 @@ from lenticular.subjects.models import (
     stored_image_name,
 )
 from lenticular.workflows.models import Workflow, WorkflowVersion
+from lenticular.workflows.services import publish_version
+from mlcore.files import write_json
+from mlcore.stages import file_checksum
 from mlcore.tree import DecisionTree
 
 SUBJECTS = 40
@@ -182,6 +186,18 @@ def running(pending):
 
 
 @pytest.fixture
+def ask_another_tree(workflow, tree):
+    """Return a function that makes people answer another tree, and opens the queue again."""
+
+    def ask():
+        other = DecisionTree.from_dict({**tree.to_dict(), "name": "Another"})
+        publish_version(workflow=workflow, tree=other)
+        reopen_queue(workflow=workflow)
+
+    return ask
+
+
+@pytest.fixture
 def published_twice(workflow, write_stages):
     """Two published rounds; the second model is the current one, and surer of itself."""
     return tuple(_published(workflow, write_stages, certainty=each) for each in (2.0, 8.0))
@@ -232,13 +248,25 @@ def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0):
         "acquire": ("queue.parquet", _queue()),
         "flag": ("mislabels.parquet", _flags(flags)),
     }
+    inputs = {"evaluate": _compared_with(round_)}
     for stage, result in results.items():
         folder = workspace.stage_folder(round_, stage)
-        folder.begin({})
+        folder.begin(inputs.get(stage, {}))
         if stage in tables:
             name, table = tables[stage]
             pq.write_table(table, folder.path / name)
-        folder.finish({}, result)
+        if stage == "train":
+            (folder.path / "model").mkdir(exist_ok=True)
+            write_json(folder.path / "model" / "model.json", {"round": round_.number})
+        folder.finish(inputs.get(stage, {}), result)
+
+
+def _compared_with(round_):
+    """Name the current model as the evaluate stage does."""
+    current = selectors.current_model(round_.workflow)
+    if current is None:
+        return {}
+    return {"previous": file_checksum(workspace.model_folder(current) / "model.json")}
 
 
 def _predictions(certainty):

@@ -2,10 +2,12 @@
 
 import pytest
 
-from lenticular.rounds import selectors, services, tasks
+from lenticular.rounds import pipeline, selectors, services, tasks
 from lenticular.rounds.models import STAGES, Round, RoundState, TrainedModel, Verdict
+from lenticular.rounds.rolling import roll_back
 from lenticular.rounds.workspace import round_folder, stage_folder
 from lenticular.selection.models import QueueEntry
+from mlcore.round_plan import model_checksum
 
 from .conftest import SUBJECTS, TINY
 
@@ -15,8 +17,8 @@ pytestmark = [
 ]
 
 
-def start(workflow, config=TINY):
-    return services.start_round(workflow=workflow, user=None, config=config, seed=1)
+def start(workflow, config=TINY, seed=1):
+    return services.start_round(workflow=workflow, user=None, config=config, seed=seed)
 
 
 def finish(round_):
@@ -52,6 +54,27 @@ def test_a_round_runs_from_votes_to_a_published_queue(workflow):
     assert selectors.current_model(workflow).round == second
 
 
+def test_a_round_is_compared_anew_where_another_model_came_back_meanwhile(workflow, monkeypatch):
+    first, second = (finish(start(workflow, seed=seed)) for seed in (1, 2))
+    assert second.verdict == Verdict.ACCEPTED
+    publish, tries = services.publish_round, []
+
+    def roll_back_then_publish(**given):
+        tries.append(stage_folder(given["round"], "train").record())
+        if len(tries) == 1:
+            roll_back(round=first, user=None, reason="while the third is about to be published")
+        return publish(**given)
+
+    monkeypatch.setattr(services, "publish_round", roll_back_then_publish)
+    third = finish(start(workflow))
+    assert (third.state, third.verdict) == (RoundState.SUCCEEDED, Verdict.ACCEPTED)
+    compared = stage_folder(third, "evaluate").record().inputs["previous"]
+    assert compared == model_checksum(stage_folder(first, "train").path / "model")
+    assert compared != model_checksum(stage_folder(second, "train").path / "model")
+    assert len(tries) == 2
+    assert tries[0] == tries[1]
+
+
 def test_a_cancelled_round_stops_soon_and_can_be_resumed(workflow, monkeypatch):
     round_ = start(workflow, {**TINY, "train": {**TINY["train"], "epochs": 10_000}})
     report = services.report_progress
@@ -66,6 +89,23 @@ def test_a_cancelled_round_stops_soon_and_can_be_resumed(workflow, monkeypatch):
     assert round_.stages.get(name="snapshot").finished_at
     assert not TrainedModel.objects.exists()
     assert selectors.may_be_resumed(round_)
+
+
+def test_a_round_cancelled_at_the_last_moment_ends_as_cancelled(
+    workflow, monkeypatch, write_stages
+):
+    round_ = start(workflow)
+    write_stages(round_)
+    publish = services.publish_round
+
+    def cancel_then_publish(**given):
+        services.cancel_round(round=round_, user=None)
+        return publish(**given)
+
+    monkeypatch.setattr(pipeline, "run_round", lambda *_args, **_given: None)
+    monkeypatch.setattr(services, "publish_round", cancel_then_publish)
+    assert finish(round_).state == RoundState.CANCELLED
+    assert not TrainedModel.objects.exists()
 
 
 def test_a_cancelled_round_that_nobody_had_ends_at_once(workflow):

@@ -3,7 +3,7 @@
 import pytest
 
 from lenticular.rounds import selectors, services
-from lenticular.rounds.errors import LostClaimError
+from lenticular.rounds.errors import LostClaimError, NotComparedError
 from lenticular.rounds.models import (
     FlagState,
     MislabelFlag,
@@ -11,11 +11,12 @@ from lenticular.rounds.models import (
     TrainedModel,
     Verdict,
 )
+from lenticular.rounds.rolling import roll_back
 from lenticular.rounds.work import claim_round
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.subjects.models import Subject
-from mlcore.errors import ArtefactError
+from mlcore.errors import ArtefactError, CancelledError
 
 from .conftest import TINY, WORKER
 
@@ -91,6 +92,47 @@ class TestGate:
         assert not second.model.is_current
 
 
+class TestRolledBackMeanwhile:
+    @pytest.fixture
+    def third(self, published_twice, write_stages):
+        """A round that was compared with the second, when the first came back."""
+        first, _second = published_twice
+        round_ = services.start_round(workflow=first.workflow, user=None, config=TINY, seed=3)
+        assert claim_round(round_id=round_.pk, worker=WORKER)
+        write_stages(round_, not_worse=True)
+        roll_back(round=first, user=None, reason="the second asks about stars")
+        return round_
+
+    def test_a_model_does_not_replace_one_that_it_was_not_compared_with(self, third):
+        with pytest.raises(NotComparedError, match="must be compared with the current model"):
+            publish(third)
+        assert selectors.current_model(third.workflow).round.number == 1
+        third.refresh_from_db()
+        assert (third.state, third.verdict) == (RoundState.RUNNING, Verdict.NONE)
+
+    def test_compared_anew_it_does(self, third, write_stages):
+        write_stages(third, not_worse=True)
+        assert publish(third).verdict == Verdict.ACCEPTED
+        assert selectors.current_model(third.workflow).round == third
+
+
+class TestAnotherTree:
+    def test_what_answers_a_tree_of_before_is_kept_but_not_published(
+        self, second, write_stages, ask_another_tree
+    ):
+        write_stages(second, not_worse=True)
+        ask_another_tree()
+        asked = list(QueueEntry.objects.order_by("id").values())
+        round_ = publish(second)
+        assert (round_.state, round_.verdict) == (RoundState.SUCCEEDED, Verdict.OUTDATED)
+        assert round_.verdict_reason.startswith("People answer another version")
+        assert round_.evaluation["n"] == 8
+        assert list(QueueEntry.objects.order_by("id").values()) == asked
+        assert selectors.current_model(second.workflow).round.number == 1
+        assert not second.model.is_current
+        assert not second.flags.exists()
+
+
 class TestAllOrNothing:
     @pytest.mark.parametrize(
         ("stage", "name"), [("acquire", "queue.parquet"), ("flag", "mislabels.parquet")]
@@ -111,6 +153,14 @@ class TestAllOrNothing:
         stage_folder(running, "train").unmark()
         with pytest.raises(ArtefactError, match=r"stage train .* must be finished"):
             publish(running)
+
+    def test_a_cancelled_round_publishes_nothing(self, running, admin, write_stages):
+        write_stages(running)
+        services.cancel_round(round=running, user=admin)
+        with pytest.raises(CancelledError):
+            publish(running)
+        assert not TrainedModel.objects.exists()
+        assert not QueueEntry.objects.filter(generation=1).exists()
 
     def test_a_lost_claim_publishes_nothing(self, running, write_stages):
         write_stages(running)

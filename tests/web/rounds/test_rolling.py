@@ -9,6 +9,7 @@ from lenticular.common.errors import ForbiddenError, InvalidInputError
 from lenticular.rounds import publishing, rolling, selectors, services
 from lenticular.rounds.errors import RoundStateError
 from lenticular.rounds.models import MislabelFlag, RollBack, TrainedModel, Verdict
+from lenticular.rounds.pruning import prune_rounds
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import WorkflowVersion
@@ -88,6 +89,27 @@ class TestRefused:
         queue.write_bytes(queue.read_bytes()[:-1])
         self.refuse(published_twice[0], r"queue\.parquet has changed")
         assert queue.is_file()
+
+    def test_files_that_are_pruned_while_they_are_looked_at(self, published_twice, monkeypatch):
+        old, _new = published_twice
+
+        def prune(_round):
+            prune_rounds(workflow=old.workflow, user=None, keep=1)
+
+        monkeypatch.setattr(rolling, "_damage", prune)
+        self.refuse(old, "Files of round 1 are gone")
+
+    def test_a_model_that_becomes_the_current_one_meanwhile(self, published_twice, monkeypatch):
+        old, _new = published_twice
+
+        def roll_back_too(_round):
+            monkeypatch.undo()
+            roll_back(old)
+
+        monkeypatch.setattr(rolling, "_damage", roll_back_too)
+        with pytest.raises(RoundStateError, match="round 1 is the current one"):
+            roll_back(old)
+        assert RollBack.objects.count() == 1
 
     def test_what_fails_half_way_changes_nothing(self, published_twice, monkeypatch):
         def fail(**_given):

@@ -160,6 +160,15 @@ class TestResume:
         with pytest.raises(RoundStateError, match="round 2 is later"):
             services.resume_round(round=pending, user=admin)
 
+    def test_a_round_of_another_tree_is_a_conflict(self, running, admin, ask_another_tree):
+        fail_round(round_id=running.pk, worker=WORKER, stage="train", error="out of memory")
+        ask_another_tree()
+        with pytest.raises(RoundStateError, match="answers version 1 of the tree"):
+            services.resume_round(round=running, user=admin)
+        running.refresh_from_db()
+        assert running.state == RoundState.FAILED
+        assert not selectors.may_be_resumed(running)
+
 
 class TestOverride:
     def test_publishes_a_refused_round_and_keeps_the_reason(self, running, admin, write_stages):
@@ -186,6 +195,18 @@ class TestOverride:
         services.start_round(workflow=running.workflow, user=admin, config=TINY)
         with pytest.raises(RoundActiveError):
             services.override_gate(round=running, user=admin, reason="why not")
+
+    def test_a_round_of_another_tree_is_a_conflict(
+        self, running, admin, write_stages, ask_another_tree
+    ):
+        published(running, write_stages, not_worse=False)
+        ask_another_tree()
+        with pytest.raises(RoundStateError, match="answers version 1 of the tree"):
+            services.override_gate(round=running, user=admin, reason="why not")
+        running.refresh_from_db()
+        assert running.verdict == Verdict.REFUSED
+        assert not selectors.may_be_overridden(running)
+        assert not TrainedModel.objects.filter(is_current=True).exists()
 
     def test_changed_files_are_a_conflict_and_nothing_is_published(
         self, running, admin, write_stages

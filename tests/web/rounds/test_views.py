@@ -134,6 +134,18 @@ class TestRound:
         assert "from scratch: no hub" in shown
         assert "Override the gate" in shown
 
+    def test_says_why_a_round_of_another_tree_is_not_published(
+        self, client, running, admin, write_stages, ask_another_tree
+    ):
+        write_stages(running, not_worse=True)
+        ask_another_tree()
+        services.publish_round(round=running, worker=WORKER)
+        client.force_login(admin)
+        shown = client.get(page("round", running)).content.decode()
+        assert "finished, not published" in shown
+        assert "People answer another version of the decision tree by now." in shown
+        assert "Override the gate" not in shown
+
     def test_has_no_inline_style_or_script(self, client, refused, admin):
         client.force_login(admin)
         shown = client.get(page("round", refused)).content.decode()
