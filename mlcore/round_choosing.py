@@ -104,10 +104,10 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
 
     Columns: ``id_str``; ``score`` (of the rule: for ``information``, nats per vote);
     ``rank`` from 0, the batch first, then by score, the control panel last;
-    ``votes_wanted``, those promised included; ``top_answer``, the network's, to the
-    first question. Beside it, ``neighbours/`` holds the galaxies that look alike
-    (`mlcore.neighbours`). Where no question could be learned, the order is random, and
-    the stage's record says so.
+    ``votes``, received when the round read them; ``votes_wanted`` beyond those, the promised
+    included; ``top_answer``, the network's, to the first question. Beside it,
+    ``neighbours/`` holds the galaxies that look alike (`mlcore.neighbours`). Where no
+    question could be learned, the order is random, and the stage's record says so.
     """
     folder = files.folder("acquire").path
     with open_survey(files, folder / ".representations") as survey:
@@ -256,6 +256,7 @@ class _Choosing:
                 "id_str": [self.survey.ids[row] for row in rows],
                 "score": scores[order],
                 "rank": np.arange(len(order), dtype=np.int64),
+                "votes": self.survey.received[rows].astype(np.int32),
                 "votes_wanted": votes_wanted[order].astype(np.int32),
                 "top_answer": answers[self.survey.top[rows]].tolist(),
             }

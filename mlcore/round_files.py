@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mlcore.round_plan import RoundPlan
 
 SUBJECTS = Path("input", "subjects.parquet")
-#: The one column that it need not have.
-VERDICT = "verdict"
+#: Columns that it need not have.
+VERDICT, RECEIVED = "verdict", "received"
 #: What the flag stage says of the flagged, and its folder of pictures.
 EVIDENCE, PICTURES = "evidence.parquet", "looked-at"
 CHUNK = 4096
@@ -43,6 +43,9 @@ class SubjectRows:
         Votes promised but not in yet, shape (n,).
     verdict
         bool, shape (n,): the votes are an expert's, and not to be doubted.
+    received
+        Volunteers' votes, where an expert's have taken their place too, shape (n,);
+        the answers to the first question where the input has no such column.
     counts
         Votes, shape (n, A).
     """
@@ -53,6 +56,7 @@ class SubjectRows:
     retired: NDArray[np.bool_]
     pending: NDArray[np.int64]
     verdict: NDArray[np.bool_]
+    received: NDArray[np.int64]
     counts: NDArray[np.int64]
 
 
@@ -130,7 +134,10 @@ class RoundFiles:
         for column in batch.schema.names:
             if batch[column].null_count:
                 raise CatalogueError(f"{SUBJECTS} must have no blanks, column {column!r} has")
-        votes = [_numbers(batch[column]) for column in self.plan.tree.label_cols]
+        tree = self.plan.tree
+        counts = np.column_stack([_numbers(batch[column]) for column in tree.label_cols])
+        answered = counts[:, tree.question_slices[tree.start]].sum(axis=1)
+        has_received = RECEIVED in batch.schema.names
         return SubjectRows(
             ids=tuple(batch["id_str"].to_pylist()),
             files=tuple(batch["file_loc"].to_pylist()),
@@ -138,7 +145,8 @@ class RoundFiles:
             retired=batch["retired"].to_numpy(zero_copy_only=False),
             pending=_numbers(batch["pending"]),
             verdict=_verdicts(batch),
-            counts=np.column_stack(votes),
+            received=_numbers(batch[RECEIVED]) if has_received else answered,
+            counts=counts,
         )
 
 

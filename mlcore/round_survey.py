@@ -34,6 +34,8 @@ class Survey:
         Volunteers who answered the first question, shape (n,).
     pending
         Votes promised but not in yet, shape (n,).
+    received
+        Volunteers' votes, where an expert's have taken their place too, shape (n,).
     labelled
         Indices of the L subjects with votes, rising.
     counts, concentrations
@@ -50,6 +52,7 @@ class Survey:
     retired: NDArray[np.bool_]
     votes: NDArray[np.int64]
     pending: NDArray[np.int64]
+    received: NDArray[np.int64]
     labelled: NDArray[np.intp]
     counts: NDArray[np.float64]
     concentrations: NDArray[np.float64]
@@ -99,6 +102,7 @@ def _read_input(files: RoundFiles) -> Survey:
             "control": rows.control[kept],
             "retired": rows.retired[kept],
             "pending": rows.pending[kept],
+            "received": rows.received[kept],
             "votes": rows.counts[kept, first].sum(axis=1),
             "voted": voted,
         }
@@ -112,6 +116,7 @@ def _read_input(files: RoundFiles) -> Survey:
         retired=whole["retired"].astype(bool),
         votes=whole["votes"],
         pending=whole["pending"],
+        received=whole["received"],
         labelled=np.flatnonzero(whole["voted"]),
         counts=np.concatenate(counts).astype(np.float64),
         concentrations=empty,

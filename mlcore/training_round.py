@@ -5,8 +5,8 @@ wrote, writes into a folder of its own, and marks itself finished in one step
 (`mlcore.stages`). The input is ``input/subjects.parquet``: a row per subject with
 ``id_str``, ``file_loc``, ``control`` (in the control panel), ``retired``, ``pending``
 (votes promised) and an int32 column per label column, zeros never blank; and, where experts
-have judged any, ``verdict`` (its votes are an expert's, and are not doubted). Publication is
-the platform's.
+have judged any, ``verdict`` (its votes are an expert's, and are not doubted) and ``received``
+(the volunteers' votes, whose place the expert's have taken). Publication is the platform's.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ def a_survey(seed=0, n=N, voted=60):
     return looks, counts
 
 
-def choose(folder, tree, looks, counts, *, config=CONFIG, pending=None, control=None):
+def choose(
+    folder, tree, looks, counts, *, config=CONFIG, pending=None, control=None, received=None
+):
     """Run the stage as a round would, and return its record and its queue."""
     n = len(looks)
     columns = {
@@ -69,6 +71,8 @@ def choose(folder, tree, looks, counts, *, config=CONFIG, pending=None, control=
         "pending": np.zeros(n, dtype=np.int32) if pending is None else pending,
         **dict(zip(tree.label_cols, counts.astype(np.int32).T, strict=True)),
     }
+    if received is not None:
+        columns["received"] = received
     files = RoundFiles(RoundPlan(tree, 3, config, folder / "shared"), folder)
     for name in ("input", "predict", "acquire"):
         (folder / name).mkdir(exist_ok=True)
@@ -98,6 +102,20 @@ def test_every_rule_makes_a_queue(rule, tmp_path, tree):
     assert len(set(queue["id_str"])) == N - 1
     rest = queue["score"][record["batch"] :]
     assert rest == sorted(rest, reverse=True)
+
+
+@pytest.mark.parametrize("rule", ["design", "information"])
+def test_the_queue_says_which_votes_it_knew(rule, tmp_path, tree):
+    looks, counts = a_survey()
+    config = replace(CONFIG, acquisition=rule)
+    _, queue = choose(tmp_path, tree, looks, counts, config=config)
+    known = dict(zip(queue["id_str"], queue["votes"], strict=True))
+    assert known == {f"s:{row}": VOTES * (row < 60) for row in range(N - 1)}
+
+    _, queue = choose(tmp_path, tree, looks, counts, config=config, received=np.arange(N))
+    assert all(
+        votes == int(i[2:]) for i, votes in zip(queue["id_str"], queue["votes"], strict=True)
+    )
 
 
 @pytest.mark.parametrize("rule", ["bald", "margin", "entropy", "random"])

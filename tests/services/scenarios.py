@@ -449,6 +449,38 @@ def _check_often():
     return {"differences": found}
 
 
+def served_while_publishing():
+    """Half of the queue is asked about no more; a publication stops after that half."""
+    from lenticular.selection import staging
+    from lenticular.selection.models import QueueEntry
+
+    universe, install = load(), staging._install
+    closed, half, served_all = universe.subjects[:6], forks.Event(), forks.Event()
+    QueueEntry.objects.filter(subject__in=closed).update(wanted=0, room=0)
+
+    def publish():
+        def install_in_halves(staged, generation, *, is_hot):
+            if is_hot:
+                half.set()
+                told["in_time"] = served_all.wait(10)
+            told["hot" if is_hot else "cold"] = install(staged, generation, is_hot=is_hot)
+            return 0
+
+        told, staging._install = {}, install_in_halves
+        rows = [staging.QueueRow(subject.pk, 1.0, 2) for subject in universe.subjects]
+        staging.publish_queue(workflow=universe.workflow, generation=1, rows=rows)
+        return told
+
+    def serve():
+        half.wait(10)
+        leases = served(universe, universe.anonymous, 4)
+        served_all.set()
+        return len(leases)
+
+    published, found = at_once(publish, serve)
+    return {**published, "served": found}
+
+
 def merge_both_voted():
     """Two tabs merge the same volunteer at once while it posts."""
     from lenticular.classify.services import merge_volunteers

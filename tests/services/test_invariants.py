@@ -92,6 +92,12 @@ def test_the_check_finds_nothing_at_any_time_under_any_load(stack):
     assert happened["told"][5] == {"published": 5}
 
 
+def test_people_are_served_while_a_queue_is_put_in_place(stack):
+    happened = stack.drive("served_while_publishing")
+
+    assert happened == {"cold": 6, "in_time": True, "hot": 6, "served": 4}
+
+
 def test_volunteers_merged_twice_at_once_while_they_post_count_once_each(stack):
     happened = stack.drive("merge_both_voted")
 

@@ -2,7 +2,7 @@
 
 One row per subject that the workflow may serve: its id, its image, whether it is in the
 control panel, whether it is retired, the votes promised (leases out), whether an expert has
-judged it, and its vote counts.
+judged it, the votes received, and its vote counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lenticular.rounds.selectors import prediction_id
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectImage
 from mlcore.files import replacing, write_json
-from mlcore.round_files import VERDICT
+from mlcore.round_files import RECEIVED, VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +88,7 @@ def _schema(tree: DecisionTree) -> pa.Schema:
         ("retired", pa.bool_()),
         ("pending", pa.int32()),
         (VERDICT, pa.bool_()),
+        (RECEIVED, pa.int32()),
     ]
     return pa.schema(fixed + [(column, pa.int32()) for column in tree.label_cols])
 
@@ -99,7 +100,7 @@ def _table(
     images, pending = _image_names(subjects), _pending(round_, subjects)
     shown = [entry for entry in entries if entry.subject_id in images]
     verdicts = _verdicts(round_, [entry.subject_id for entry in shown if not entry.in_panel])
-    counts = _counts(round_, tree, shown, verdicts)
+    counts, received = _counts(round_, tree, shown, verdicts)
     columns = [
         [prediction_id(entry.subject) for entry in shown],
         [images[entry.subject_id] for entry in shown],
@@ -107,6 +108,7 @@ def _table(
         [entry.is_retired for entry in shown],
         [pending[entry.subject_id] for entry in shown],
         [entry.subject_id in verdicts for entry in shown],
+        received,
         *counts.T,
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
@@ -128,21 +130,26 @@ def _counts(
     tree: DecisionTree,
     entries: list[QueueEntry],
     verdicts: dict[int, list[list[tuple[str, str]]]],
-) -> NDArray[np.int32]:
-    """Return the counts (n, A) of the entries' subjects; experts' verdicts come first."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the counts (n, A) of the entries' subjects, and the votes received (n,).
+
+    Experts' verdicts come first in the counts; received are volunteers' votes alone.
+    """
     row_of = {entry.subject_id: row for row, entry in enumerate(entries)}
     place = {column: index for index, column in enumerate(tree.label_cols)}
     counts = np.zeros((len(entries), len(place)), dtype=np.int32)
-    tallies = Tally.objects.filter(version=round_.version, subject__in=list(row_of))
-    for subject_id, votes in tallies.values_list("subject_id", "counts"):
-        for column, number in votes.items():
-            counts[row_of[subject_id], place[column]] = number
+    received = np.zeros(len(entries), dtype=np.int32)
+    for tally in Tally.objects.filter(version=round_.version, subject__in=list(row_of)):
+        row = row_of[tally.subject_id]
+        received[row] = tally.classifications
+        for column, number in tally.counts.items():
+            counts[row, place[column]] = number
     for subject_id, paths in verdicts.items():
         counts[row_of[subject_id]] = 0
         for path in paths:
             for question, answer in path:
                 counts[row_of[subject_id], tree.column_index[question, answer]] += EXPERT_VOTES
-    return counts
+    return counts, received
 
 
 def _verdicts(round_: Round, subject_ids: list[int]) -> dict[int, list[list[tuple[str, str]]]]:

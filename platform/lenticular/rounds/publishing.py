@@ -7,9 +7,12 @@ files; the queue and the current model stay as they are.
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from django.db import transaction
 from django.utils import timezone
@@ -27,8 +30,8 @@ from lenticular.rounds.models import (
     Verdict,
 )
 from lenticular.rounds.selectors import current_model
-from lenticular.rounds.workspace import model_folder, stage_folder
-from lenticular.selection.services import QueueRow, publish_queue
+from lenticular.rounds.workspace import find_damage, model_folder, stage_folder, stamps
+from lenticular.selection.services import QueueRow, install_queue, staged_queue
 from lenticular.subjects.models import Subject
 from lenticular.subjects.selectors import catalogue_id
 from lenticular.workflows.services import lock_workflow
@@ -36,17 +39,43 @@ from mlcore.errors import ArtefactError, CancelledError
 from mlcore.round_plan import PREVIOUS, model_checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
-    import pyarrow as pa
-
+    from lenticular.selection.models import StagedQueue
     from mlcore.stages import StageRecord
 
 CHUNK = 500
 MISLABELS = "mislabels.parquet"
-INSTALLED = ("train", "acquire", "flag")
-"""The stages whose files a round is installed from."""
 OUTDATED = gettext_noop("People answer another version of the decision tree by now.")
+INSTALLED = ("train", "acquire", "flag")
+"""Stages whose files publication puts in place."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A round about to be published: its files verified, its queue staged.
+
+    Attributes
+    ----------
+    staged
+        The queue.
+    stages
+        Those whose files were verified.
+    seen
+        The files' stamps from before that.
+    """
+
+    staged: StagedQueue
+    stages: tuple[str, ...]
+    seen: dict[Path, tuple[int, int]]
+
+    def require_untouched(self, round_: Round) -> None:
+        """Raise ArtefactError where a file is not the one that was verified."""
+        changed = self.seen.items() ^ stamps(round_, self.stages).items()
+        if changed:
+            path = min(path for path, _ in changed)
+            raise ArtefactError(f"{path} has changed while {round_} was being published")
 
 
 def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
@@ -66,7 +95,8 @@ def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
         published then.
     """
     records = {name: finished_stage(round, name) for name in ("snapshot", "train", "evaluate")}
-    with transaction.atomic():
+    passed = _is_not_worse(records["evaluate"])
+    with prepared(round=round) if passed else nullcontext() as ready, transaction.atomic():
         lock_workflow(workflow=round.workflow)
         locked = Round.objects.select_for_update().get(pk=round.pk)
         if locked.state != RoundState.RUNNING or locked.claimed_by != worker:
@@ -76,39 +106,77 @@ def publish_round(*, round: Round, worker: str) -> Round:  # noqa: A002
         _require_compared(locked, records["evaluate"])
         _record_findings(locked, records)
         _keep_model(locked, records["train"])
-        if locked.verdict == Verdict.ACCEPTED:
-            install_round(round=locked)
         now = timezone.now()
         locked.state, locked.finished_at, locked.claimed_by = RoundState.SUCCEEDED, now, ""
         locked.save()
         stage = {"progress": 1.0, "message": locked.verdict_reason[:300], "finished_at": now}
         locked.stages.filter(name="publish").update(**stage)
+        if ready and locked.verdict == Verdict.ACCEPTED:
+            install_round(round=locked, ready=ready)
         transaction.on_commit(lambda: nudge(locked.pk))
     return locked
 
 
-@transaction.atomic
-def install_round(*, round: Round) -> None:  # noqa: A002
-    """Make the round's model the current one, and its queue and flags what people see.
+@contextmanager
+def prepared(
+    *,
+    round: Round,  # noqa: A002
+    stages: tuple[str, ...] = INSTALLED,
+    verify: Callable[[Round, str], object] | None = None,
+) -> Iterator[Prepared]:
+    """Do what takes long before the transaction: verify the stages' files, stage the queue.
+
+    Parameters
+    ----------
+    round
+        Its acquire stage has the queue.
+    stages
+        Their files must be whole.
+    verify
+        Raises for a stage whose files are not; `finished_stage` where it is None.
 
     Raises
     ------
     mlcore.errors.ArtefactError
         Where a stage is unfinished, or a file is missing or has changed.
     """
-    for stage in INSTALLED:
-        finished_stage(round, stage)
-    put_in_place(round=round)
-    for chunk in _chunks(_flags(round)):
-        MislabelFlag.objects.bulk_create(chunk)
+    seen = stamps(round, stages)
+    for stage in stages:
+        (verify or finished_stage)(round, stage)
+    with staged_queue(workflow=round.workflow, rows=_queue_rows(round)) as staged:
+        yield Prepared(staged, stages, seen)
 
 
 @transaction.atomic
-def put_in_place(*, round: Round) -> None:  # noqa: A002
-    """Make the round's model the current one, and its queue what people are asked."""
+def install_round(*, round: Round, ready: Prepared) -> None:  # noqa: A002
+    """Make the round's model the current one, and its queue and flags what people see.
+
+    Raises
+    ------
+    mlcore.errors.ArtefactError
+        Where a file has changed since it was verified.
+    """
+    ready.require_untouched(round)
+    for chunk in _chunks(_flags(round)):
+        MislabelFlag.objects.bulk_create(chunk)
+    put_in_place(round=round, ready=ready)
+
+
+@transaction.atomic
+def put_in_place(*, round: Round, ready: Prepared) -> None:  # noqa: A002
+    """Make the round's model the current one, and its queue what people are asked.
+
+    The queue comes last: from then to the end of the transaction volunteers wait.
+
+    Raises
+    ------
+    mlcore.errors.ArtefactError
+        Where a file has changed since it was verified.
+    """
+    ready.require_untouched(round)
     TrainedModel.objects.filter(workflow=round.workflow, is_current=True).update(is_current=False)
     TrainedModel.objects.filter(round=round).update(is_current=True)
-    publish_queue(workflow=round.workflow, generation=round.number, rows=_queue_rows(round))
+    install_queue(staged=ready.staged, generation=round.number)
 
 
 def finished_stage(round_: Round, stage: str) -> StageRecord:
@@ -117,6 +185,13 @@ def finished_stage(round_: Round, stage: str) -> StageRecord:
     if record is None:
         raise ArtefactError(f"stage {stage} of {round_} must be finished, is not")
     return record
+
+
+def require_whole(round_: Round, stage: str) -> None:
+    """Raise ArtefactError where a stage's files are not whole, and remove nothing."""
+    damage = find_damage(round_, stage)
+    if damage:
+        raise ArtefactError(damage)
 
 
 def _require_compared(round_: Round, evaluated: StageRecord) -> None:
@@ -131,14 +206,18 @@ def _require_compared(round_: Round, evaluated: StageRecord) -> None:
 
 def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:
     evaluation = records["evaluate"].result
-    comparison = evaluation.get("comparison")
     round_.catalogue_checksum = records["snapshot"].result["catalogue_checksum"]
     round_.evaluation = evaluation
-    passed = comparison is None or comparison["not_worse"]
+    passed = _is_not_worse(records["evaluate"])
     round_.verdict = Verdict.ACCEPTED if passed else Verdict.REFUSED
     round_.verdict_reason = evaluation["verdict"]
     if round_.version_id != round_.workflow.current_version_id:
         round_.verdict, round_.verdict_reason = Verdict.OUTDATED, OUTDATED
+
+
+def _is_not_worse(evaluated: StageRecord) -> bool:
+    comparison = evaluated.result.get("comparison")
+    return comparison is None or comparison["not_worse"]
 
 
 def _keep_model(round_: Round, trained: StageRecord) -> None:
@@ -156,8 +235,16 @@ def _keep_model(round_: Round, trained: StageRecord) -> None:
 def _queue_rows(round_: Round) -> Iterator[QueueRow]:
     """Yield the queue's rows, ranks turned into priorities.
 
-    The last has priority 1, above that of subjects which no round has scored.
+    The last has priority 1, above that of subjects which no round has scored. Raises
+    ArtefactError for a file that went away, or broke, after it was verified.
     """
+    try:
+        yield from _rows_of_queue(round_)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ArtefactError(f"the queue of {round_} must be readable, is not: {error}") from error
+
+
+def _rows_of_queue(round_: Round) -> Iterator[QueueRow]:
     total = pq.read_metadata(stage_folder(round_, "acquire").path / "queue.parquet").num_rows
     for chunk in _rows(round_, "acquire", "queue.parquet"):
         subjects = _subjects_by_id([row["id_str"] for row in chunk])
@@ -168,6 +255,7 @@ def _queue_rows(round_: Round) -> Iterator[QueueRow]:
                     priority=float(total - row["rank"]),
                     votes_wanted=row["votes_wanted"],
                     top_answer=row["top_answer"],
+                    votes=row.get("votes"),
                 )
 
 

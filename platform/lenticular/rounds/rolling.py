@@ -11,12 +11,13 @@ from lenticular.common.errors import InvalidInputError
 from lenticular.rounds.errors import RoundStateError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import RollBack, Round, TrainedModel, Verdict
-from lenticular.rounds.publishing import put_in_place
+from lenticular.rounds.publishing import Prepared, prepared, put_in_place, require_whole
 from lenticular.rounds.rules import why_outdated
 from lenticular.rounds.selectors import current_model
 from lenticular.rounds.services import require_admin
-from lenticular.rounds.workspace import find_damage, stage_folder
+from lenticular.rounds.workspace import stage_folder
 from lenticular.workflows.services import lock_workflow
+from mlcore.errors import ArtefactError
 from mlcore.stages import MARK
 
 if TYPE_CHECKING:
@@ -46,19 +47,27 @@ def roll_back(*, round: Round, user: User | None, reason: str) -> RollBack:  # n
     if not reason.strip():
         raise InvalidInputError("reason must say why the model is rolled back, is blank")
     # All files are read before the lock is held; what can happen meanwhile is looked at again.
-    _refuse_for(_damage(_checked(round)))
-    with transaction.atomic():
-        lock_workflow(workflow=round.workflow)
-        _checked(round)
-        replaced = current_model(round.workflow)
-        put_in_place(round=round)
-        done = RollBack.objects.create(
-            round=round,
-            replaced=replaced.round if replaced else None,
-            user=user,
-            reason=reason.strip(),
-        )
-        transaction.on_commit(lambda: nudge(round.pk))
+    round_ = _checked(round)
+    try:
+        with prepared(round=round_, stages=READ_STAGES, verify=require_whole) as ready:
+            return _roll_back(round_, user, reason.strip(), ready)
+    except ArtefactError as error:
+        raise RoundStateError(str(error)) from error
+
+
+@transaction.atomic
+def _roll_back(round_: Round, user: User | None, reason: str, ready: Prepared) -> RollBack:
+    lock_workflow(workflow=round_.workflow)
+    _checked(round_)
+    replaced = current_model(round_.workflow)
+    put_in_place(round=round_, ready=ready)
+    done = RollBack.objects.create(
+        round=round_,
+        replaced=replaced.round if replaced else None,
+        user=user,
+        reason=reason,
+    )
+    transaction.on_commit(lambda: nudge(round_.pk))
     return done
 
 
@@ -86,15 +95,7 @@ def why_no_roll_back(*, round_: Round) -> str | None:
 def _checked(round_: Round) -> Round:
     """Return the round as it is now; raises RoundStateError where it can not be gone back to."""
     found = Round.objects.select_related("workflow", "version", "model").get(pk=round_.pk)
-    _refuse_for(why_no_roll_back(round_=found))
+    refusal = why_no_roll_back(round_=found)
+    if refusal:
+        raise RoundStateError(refusal)
     return found
-
-
-def _refuse_for(reason: str | None) -> None:
-    if reason:
-        raise RoundStateError(reason)
-
-
-def _damage(round_: Round) -> str | None:
-    found = (find_damage(round_, stage) for stage in READ_STAGES)
-    return next((damage for damage in found if damage), None)

@@ -22,7 +22,13 @@ from lenticular.rounds.errors import RoundConfigError, RoundStateError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import STAGES, Round, RoundStage, RoundState, Verdict
 from lenticular.rounds.provenance import code_version
-from lenticular.rounds.publishing import INSTALLED, install_round, publish_round
+from lenticular.rounds.publishing import (
+    Prepared,
+    install_round,
+    prepared,
+    publish_round,
+    require_whole,
+)
 from lenticular.rounds.rules import active_error, checked_config, refusals, why_outdated
 from lenticular.rounds.work import (
     beat_heart,
@@ -32,7 +38,6 @@ from lenticular.rounds.work import (
     record_provenance,
     report_progress,
 )
-from lenticular.rounds.workspace import find_damage
 from lenticular.workflows.services import lock_workflow
 from mlcore.errors import ArtefactError
 
@@ -180,7 +185,6 @@ def resume_round(*, round: Round, user: User | None) -> Round:  # noqa: A002
     return locked
 
 
-@transaction.atomic
 def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # noqa: A002
     """Publish a refused round all the same, and keep the admin's reason.
 
@@ -195,26 +199,34 @@ def override_gate(*, round: Round, user: User | None, reason: str) -> Round:  # 
     require_admin(user)
     if not reason.strip():
         raise InvalidInputError("reason must say why the gate is overridden, is blank")
-    lock_workflow(workflow=round.workflow)
-    locked = Round.objects.select_for_update().get(pk=round.pk)
-    if locked.verdict != Verdict.REFUSED:
-        raise RoundStateError(f"only a refused round can be overridden, {locked} is not refused")
-    _require_latest(locked)
-    _require_asked(locked)
-    # Looked at first, because a finished round cannot be resumed to make again what
-    # installing a damaged one would remove.
-    damage = find_damage(locked, *INSTALLED)
-    if damage:
-        raise RoundStateError(f"{damage}; put the file back, or start another round")
+    refused = Round.objects.select_related("workflow").get(pk=round.pk)
+    _require_refused(refused)
     try:
-        install_round(round=locked)
+        # Nothing is removed: a finished round cannot be resumed to make it again.
+        with prepared(round=refused, verify=require_whole) as ready:
+            return _override(refused, f"{reason.strip()} ({user or 'command line'})", ready)
     except ArtefactError as error:
-        raise RoundStateError(str(error)) from error
-    locked.verdict = Verdict.OVERRIDDEN
-    locked.verdict_reason = f"{reason.strip()} ({user or 'command line'})"
+        hint = "put the file back, or start another round"
+        raise RoundStateError(f"{error}; {hint}") from error
+
+
+@transaction.atomic
+def _override(round_: Round, reason: str, ready: Prepared) -> Round:
+    lock_workflow(workflow=round_.workflow)
+    locked = Round.objects.select_for_update().get(pk=round_.pk)
+    _require_refused(locked)
+    locked.verdict, locked.verdict_reason = Verdict.OVERRIDDEN, reason
     locked.save(update_fields=["verdict", "verdict_reason"])
+    install_round(round=locked, ready=ready)
     transaction.on_commit(lambda: nudge(locked.pk))
     return locked
+
+
+def _require_refused(round_: Round) -> None:
+    if round_.verdict != Verdict.REFUSED:
+        raise RoundStateError(f"only a refused round can be overridden, {round_} is not refused")
+    _require_latest(round_)
+    _require_asked(round_)
 
 
 def require_admin(user: User | None) -> None:

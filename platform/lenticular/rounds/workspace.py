@@ -12,6 +12,8 @@ from mlcore.errors import ArtefactError, UnreadableError
 from mlcore.stages import StageFolder, StageRecord, file_checksum
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lenticular.rounds.models import Round, TrainedModel
     from lenticular.workflows.models import Workflow
 
@@ -82,6 +84,17 @@ def _damage_of(round_: Round, stage: str) -> str | None:
         except UnreadableError as error:
             return str(error)
     return None
+
+
+def stamps(round_: Round, stages: Iterable[str]) -> dict[Path, tuple[int, int]]:
+    """Return size and time of the last change of every file of the stages.
+
+    Hashing takes long, and is done before a transaction. Stamps taken before that, and equal
+    in the transaction, say that the files are still those that were hashed.
+    """
+    folders = [stage_folder(round_, stage).path for stage in stages]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return {path: (found.st_size, found.st_mtime_ns) for path in files if (found := path.stat())}
 
 
 def shared_folder(workflow: Workflow) -> Path:

@@ -56,6 +56,45 @@ class QueueEntry(models.Model):
         return f"{self.workflow_id}/{self.subject_id}"
 
 
+class StagedQueue(models.Model):
+    """A round's order of the queue, written down and not in place yet."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="+")
+    staged_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} at {self.staged_at}"
+
+
+class StagedEntry(models.Model):
+    """What a queue entry is to become.
+
+    `is_hot` tells that volunteers may ask for the subject at this moment, or hold it: it is
+    put in place last. The reference to the entry is no constraint of the database, whose
+    check would lock the entry.
+    """
+
+    queue = models.ForeignKey(StagedQueue, on_delete=models.CASCADE, related_name="entries")
+    entry = models.ForeignKey(
+        QueueEntry,
+        on_delete=models.CASCADE,
+        related_name="staged",
+        db_constraint=False,
+        db_index=False,
+    )
+    priority = models.FloatField()
+    top_answer = models.CharField(max_length=130, blank=True)
+    votes = models.PositiveIntegerField(null=True)
+    votes_wanted = models.PositiveIntegerField()
+    is_hot = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name_plural = "staged entries"
+
+    def __str__(self) -> str:
+        return f"{self.queue_id}/{self.entry_id}"
+
+
 class LeaseState(models.TextChoices):
     """What became of a served subject."""
 

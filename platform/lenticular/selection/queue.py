@@ -1,4 +1,4 @@
-"""The queue: filled from subject sets, ordered by rounds, checked against tallies and leases.
+"""The queue: filled from subject sets, checked against tallies and leases; see `staging`.
 
 Whoever changes many entries in one transaction takes the workflow's lock first.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -19,36 +18,14 @@ from lenticular.consensus.models import Retirement, Tally
 from lenticular.consensus.services import Difference
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectSet
-from lenticular.workflows.models import Workflow
+from lenticular.workflows.services import lock_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lenticular.workflows.models import WorkflowVersion
+    from lenticular.workflows.models import Workflow, WorkflowVersion
 
 CHUNK = 500
-
-
-@dataclass(frozen=True)
-class QueueRow:
-    """What a round says of one subject.
-
-    Attributes
-    ----------
-    subject_id
-        A subject in the queue; others are passed over.
-    priority
-        The active arm serves high ones first.
-    votes_wanted
-        How many more votes, beyond those received; at least 0.
-    top_answer
-        The model's likeliest answer, as a label column.
-    """
-
-    subject_id: int
-    priority: float
-    votes_wanted: int
-    top_answer: str = ""
 
 
 def shuffle_of(*, workflow: str, survey: str, external_id: str) -> float:
@@ -62,16 +39,12 @@ def fill_queue(*, workflow: Workflow) -> int:
     added, after = 0, 0
     while True:
         with transaction.atomic():
-            _lock(workflow)
+            lock_workflow(workflow=workflow)
             subjects = _unqueued(workflow, after)
             QueueEntry.objects.bulk_create([_entry(workflow, subject) for subject in subjects])
         if not subjects:
             return added
         added, after = added + len(subjects), subjects[-1].pk
-
-
-def _lock(workflow: Workflow) -> None:
-    Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
 
 
 def _unqueued(workflow: Workflow, after: int) -> list[Subject]:
@@ -100,35 +73,6 @@ def _entry(workflow: Workflow, subject: Subject) -> QueueEntry:
 
 
 @transaction.atomic
-def publish_queue(*, workflow: Workflow, generation: int, rows: Iterable[QueueRow]) -> int:
-    """Give entries the priorities of a round, all at once or not at all.
-
-    Entries that `rows` leaves out stay as they are. A control panel entry keeps the votes
-    it was meant to get: which of its subjects get votes must not depend on a model.
-
-    Returns
-    -------
-    int
-        The number of entries changed.
-    """
-    _lock(workflow)
-    changed = 0
-    for chunk in _chunks(rows):
-        by_subject = {row.subject_id: row for row in chunk}
-        entries = _locked_entries(workflow, by_subject)
-        for entry, standing in entries:
-            row = by_subject[entry.subject_id]
-            entry.priority, entry.top_answer = row.priority, row.top_answer
-            entry.generation = generation
-            if not entry.in_panel:
-                entry.wanted = standing.received + row.votes_wanted
-                entry.room = row.votes_wanted - standing.out
-        _store(entry for entry, _ in entries)
-        changed += len(entries)
-    return changed
-
-
-@transaction.atomic
 def reopen_queue(*, workflow: Workflow) -> int:
     """Ask anew about subjects half done under an earlier version; return how many changed.
 
@@ -137,7 +81,7 @@ def reopen_queue(*, workflow: Workflow) -> int:
     this version yet, and their answer may be under way. A subject gets at most as many votes
     too many as it had leases out, and never one too few.
     """
-    _lock(workflow)
+    lock_workflow(workflow=workflow)
     changed, after = 0, 0
     while subject_ids := _open_subjects(workflow, after):
         reopened = []
@@ -178,12 +122,13 @@ def _locked_entries(
     """
     entries = QueueEntry.objects.filter(workflow=workflow, subject__in=list(subject_ids))
     locked = list(entries.select_for_update(no_key=True).order_by("id"))
-    rows = _with_standing(entries, workflow).values_list("pk", "received", "current", "out")
+    rows = with_standing(entries, workflow).values_list("pk", "received", "current", "out")
     standing = {pk: Standing(*numbers) for pk, *numbers in rows}
     return [(entry, standing[entry.pk]) for entry in locked]
 
 
-def _with_standing(entries: QuerySet[QueueEntry], workflow: Workflow) -> QuerySet[Any]:
+def with_standing(entries: QuerySet[QueueEntry], workflow: Workflow) -> QuerySet[Any]:
+    """Annotate entries with what `Standing` says of them."""
     tallies = Tally.objects.filter(subject=OuterRef("subject")).order_by().values("subject")
     votes = tallies.annotate(n=Sum("classifications")).values("n")
     leases = Lease.objects.filter(
@@ -203,14 +148,8 @@ def _store(entries: Iterable[QueueEntry]) -> None:
         entries,
         update_conflicts=True,
         unique_fields=["workflow", "subject"],
-        update_fields=["priority", "top_answer", "generation", "wanted", "room"],
+        update_fields=["wanted", "room"],
     )
-
-
-def _chunks(rows: Iterable[QueueRow]) -> Iterator[list[QueueRow]]:
-    remaining = iter(rows)
-    while chunk := list(islice(remaining, CHUNK)):
-        yield chunk
 
 
 def retire_entry(*, workflow: Workflow, subject_id: int) -> None:
@@ -244,7 +183,7 @@ def find_queue_differences(*, workflow: Workflow) -> Iterator[Difference]:
     retired = Retirement.objects.filter(workflow=workflow, subject=OuterRef("subject"))
     entries = QueueEntry.objects.filter(workflow=workflow)
     rows = (
-        _with_standing(entries, workflow)
+        with_standing(entries, workflow)
         .annotate(due_room=F("wanted") - F("received") - F("out"), due=Exists(retired))
         .filter(~Q(room=F("due_room")) | ~Q(is_retired=F("due")))
         .order_by("subject_id")

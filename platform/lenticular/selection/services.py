@@ -1,4 +1,4 @@
-"""Writes of the queue and its leases; see `queue`, `leasing`, and `drawing` for the draw rule."""
+"""Writes of the queue and its leases; see `queue`, `staging`, `leasing`, and `drawing`."""
 
 from lenticular.selection.leasing import (
     NotServedError,
@@ -11,16 +11,15 @@ from lenticular.selection.leasing import (
     lease_subjects,
 )
 from lenticular.selection.queue import (
-    QueueRow,
     ask_again_if_outdated,
     fill_queue,
     find_queue_differences,
-    publish_queue,
     rebuild_queue,
     reopen_queue,
     retire_entry,
     take_back_vote,
 )
+from lenticular.selection.staging import QueueRow, install_queue, publish_queue, staged_queue
 
 __all__ = [
     "NotServedError",
@@ -33,11 +32,13 @@ __all__ = [
     "find_queue_differences",
     "find_served",
     "give_back_twice_leased",
+    "install_queue",
     "lapse_leases",
     "lease_subjects",
     "publish_queue",
     "rebuild_queue",
     "reopen_queue",
     "retire_entry",
+    "staged_queue",
     "take_back_vote",
 ]

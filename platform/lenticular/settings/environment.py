@@ -124,3 +124,11 @@ def sender(name: str, default: str) -> str:
         (f"{name} must be a mail address, is {value!r}", "Set it to Name <mail@example.org>.")
     )
     return default
+
+
+def require_sqlite(found: tuple[int, ...]) -> None:
+    """Report a SQLite without `UPDATE ... FROM`, which publication needs."""
+    if found < (3, 33):
+        version = ".".join(str(part) for part in found)
+        rule = f"SQLite must be of version 3.33 or later, is {version}"
+        PROBLEMS.append((rule, "Use a Python with a later one, or PostgreSQL."))

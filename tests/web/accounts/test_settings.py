@@ -1,4 +1,4 @@
-"""What the environment says of mail and of rates; a bad word of it is a problem with a hint."""
+"""What the environment says of mail, rates and SQLite; a bad word is a problem with a hint."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 from rest_framework.throttling import SimpleRateThrottle
 
 from lenticular.settings import environment
-from lenticular.settings.environment import MailServer, mail_server, rate, sender
+from lenticular.settings.environment import MailServer, mail_server, rate, require_sqlite, sender
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -130,3 +130,10 @@ def test_production_with_mail_starts():
     )
 
     assert code == 0, told
+
+
+def test_a_sqlite_that_is_too_old_is_a_problem(problems):
+    require_sqlite((3, 33, 0))
+    assert problems == []
+    require_sqlite((3, 32, 3))
+    assert problems[0][0] == "SQLite must be of version 3.33 or later, is 3.32.3"

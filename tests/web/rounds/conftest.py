@@ -217,7 +217,7 @@ def write_stages():
     return _write_stages
 
 
-def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0):
+def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0, votes=None):
     figures = {
         "n": 8, "votes": 40.0, "accuracy": 0.9, "balanced_accuracy": 0.9,
         "accuracy_confident": None, "n_confident": 0, "rmse": 0.2, "rmse_floor": 0.1,
@@ -245,7 +245,7 @@ def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0):
     }
     tables = {
         "predict": ("shard-00000.parquet", _predictions(certainty)),
-        "acquire": ("queue.parquet", _queue()),
+        "acquire": ("queue.parquet", _queue(votes)),
         "flag": ("mislabels.parquet", _flags(flags)),
     }
     inputs = {"evaluate": _compared_with(round_)}
@@ -281,9 +281,12 @@ def _predictions(certainty):
     )
 
 
-def _queue():
-    """Subject 3 first, then 2; and one that is gone from the database."""
-    return pa.table(
+def _queue(votes):
+    """Subject 3 first, then 2; and one that is gone from the database.
+
+    `votes` are those known when the votes were read; earlier releases did not keep them.
+    """
+    queue = pa.table(
         {
             "id_str": ["s:3", "s:2", "s:gone"],
             "score": [0.9, 0.5, 0.1],
@@ -292,6 +295,7 @@ def _queue():
             "top_answer": ["shape_bar", "shape_round", "shape_bar"],
         }
     )
+    return queue if votes is None else queue.append_column("votes", [votes])
 
 
 def _flags(flagged):

@@ -85,7 +85,7 @@ class TestFullDisk:
             raise OperationalError("database or disk is full")
 
         with monkeypatch.context() as patched:
-            patched.setattr(publishing, "publish_queue", fail)
+            patched.setattr(publishing, "install_queue", fail)
             round_ = finish(start(first.workflow))
         assert round_.error.startswith("publish: the disk is full: make room")
         assert_whole(first)

@@ -8,10 +8,12 @@ import pytest
 from django.utils import timezone
 
 from lenticular.classifications.models import Arm, Classification, Kind
+from lenticular.consensus.models import Tally
 from lenticular.rounds import inputs
 from lenticular.rounds.inputs import EXPERT_VOTES, write_inputs
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectImage
+from lenticular.workflows.models import WorkflowVersion
 
 from .conftest import SUBJECTS
 
@@ -82,6 +84,19 @@ def test_an_experts_verdict_takes_the_place_of_the_votes(read, pending, voluntee
     row = rows["s:1"]
     assert (row["shape_round"], row["shape_bar"]) == (EXPERT_VOTES, 0)
     assert [name for name, row in rows.items() if row["verdict"]] == ["s:1"]
+
+
+def test_the_votes_received_are_volunteers_on_this_version(read, pending, volunteer):
+    verdict(pending, volunteer, 1, "round")
+    earlier = WorkflowVersion.objects.create(
+        workflow=pending.workflow, number=0, tree_json=pending.version.tree_json, checksum="other"
+    )
+    Tally.objects.create(
+        version=earlier, subject=subject(1), counts={"shape_bar": 3}, classifications=3
+    )
+    rows = read()
+    assert [rows[f"s:{number}"]["received"] for number in (1, 2, 39)] == [5, 5, 0]
+    assert (rows["s:1"]["shape_round"], rows["s:1"]["shape_bar"]) == (EXPERT_VOTES, 0)
 
 
 def test_the_control_panel_keeps_the_volunteers_votes(read, pending, volunteer):

@@ -1,8 +1,13 @@
 """Publication: the gate, and all or nothing."""
 
-import pytest
+from contextlib import contextmanager
 
-from lenticular.rounds import selectors, services
+import pytest
+from django.db import connection
+
+from lenticular.common.errors import LenticularError
+from lenticular.consensus.models import Tally
+from lenticular.rounds import publishing, rolling, selectors, services, workspace
 from lenticular.rounds.errors import LostClaimError, NotComparedError
 from lenticular.rounds.models import (
     FlagState,
@@ -16,6 +21,7 @@ from lenticular.rounds.work import claim_round
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.subjects.models import Subject
+from mlcore import stages
 from mlcore.errors import ArtefactError, CancelledError
 
 from .conftest import TINY, WORKER
@@ -71,6 +77,27 @@ class TestFirstRound:
         assert [(flag.rank, flag.subject.external_id) for flag in flags] == [(1, "1"), (2, "5")]
         assert flags[0].observed == {"round": 0.0, "bar": 1.0}
         assert flags[0].reason == "5 of 5 said bar"
+
+
+class TestVotesThatCameInMeanwhile:
+    """The first queue asks for 4 more votes on subject 3, which had 5."""
+
+    @pytest.mark.parametrize(
+        ("now", "wanted", "room"), [(5, 9, 4), (7, 9, 2), (9, 9, 0), (12, 12, 0)]
+    )
+    def test_are_not_asked_for_again(self, running, write_stages, now, wanted, room):
+        write_stages(running, votes=[5, 0, 0])
+        Tally.objects.filter(subject__external_id="3").update(classifications=now)
+        publish(running)
+        entry = QueueEntry.objects.get(subject__external_id="3")
+        assert (entry.wanted, entry.room) == (wanted, room)
+
+    def test_are_not_known_to_rounds_of_earlier_releases(self, running, write_stages):
+        write_stages(running)
+        Tally.objects.filter(subject__external_id="3").update(classifications=9)
+        publish(running)
+        entry = QueueEntry.objects.get(subject__external_id="3")
+        assert (entry.wanted, entry.room) == (13, 4)
 
 
 class TestGate:
@@ -167,6 +194,76 @@ class TestAllOrNothing:
         with pytest.raises(LostClaimError):
             services.publish_round(round=running, worker="another")
         assert not TrainedModel.objects.exists()
+
+
+def override(round_):
+    return services.override_gate(round=round_, user=None, reason="better to look at")
+
+
+def roll_back_to_first(round_):
+    first = round_.workflow.rounds.get(number=1)
+    return rolling.roll_back(round=first, user=None, reason="it asks about stars")
+
+
+WAYS = {"publish": publish, "override": override, "roll back": roll_back_to_first}
+
+
+@pytest.fixture(params=WAYS)
+def put_in_place(request, second, write_stages):
+    """Return what puts a round in place that is ready for it."""
+    write_stages(second, not_worse=request.param != "override")
+    if request.param != "publish":
+        publish(second)
+    return WAYS[request.param]
+
+
+class TestVerifiedBeforeTheTransaction:
+    @pytest.mark.django_db(transaction=True)
+    def test_nobody_waits_while_files_are_hashed(self, second, put_in_place, monkeypatch):
+        inside, checksum = [], stages.file_checksum
+
+        def hashed(path):
+            inside.append(connection.in_atomic_block)
+            return checksum(path)
+
+        for module in (stages, workspace):
+            monkeypatch.setattr(module, "file_checksum", hashed)
+        put_in_place(second)
+        assert inside
+        assert not any(inside)
+
+    def test_a_queue_that_goes_away_before_it_is_read_is_told(
+        self, second, put_in_place, monkeypatch
+    ):
+        current, staged_queue = selectors.current_model(second.workflow), publishing.staged_queue
+
+        def too_late(**given):
+            for queue in workspace.local_path("rounds").rglob("queue.parquet"):
+                queue.unlink()
+            return staged_queue(**given)
+
+        monkeypatch.setattr(publishing, "staged_queue", too_late)
+        with pytest.raises((ArtefactError, LenticularError), match="must be readable, is not"):
+            put_in_place(second)
+        assert selectors.current_model(second.workflow) == current
+
+    @pytest.mark.parametrize("name", ["acquire/queue.parquet", "flag/mislabels.parquet"])
+    def test_a_file_touched_since_is_not_published(self, second, put_in_place, monkeypatch, name):
+        number = 1 if put_in_place is roll_back_to_first else 2
+        round_ = second.workflow.rounds.get(number=number)
+        current, staged_queue = selectors.current_model(second.workflow), publishing.staged_queue
+
+        @contextmanager
+        def touching(**given):
+            with staged_queue(**given) as staged:
+                (workspace.round_folder(round_) / name).write_bytes(b"tampered")
+                yield staged
+
+        monkeypatch.setattr(publishing, "staged_queue", touching)
+        with pytest.raises((ArtefactError, LenticularError), match=f"{name} has changed while"):
+            put_in_place(second)
+        assert selectors.current_model(second.workflow) == current
+        assert not QueueEntry.objects.exclude(generation__in=(0, current.round.number)).exists()
 
 
 def test_what_an_expert_has_judged_is_not_flagged_again(second, write_stages):

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lenticular.common.errors import ForbiddenError, InvalidInputError
+from lenticular.consensus.models import Tally
 from lenticular.rounds import publishing, rolling, selectors, services
 from lenticular.rounds.errors import RoundStateError
 from lenticular.rounds.models import MislabelFlag, RollBack, TrainedModel, Verdict
@@ -13,6 +14,8 @@ from lenticular.rounds.pruning import prune_rounds
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import WorkflowVersion
+
+from .conftest import WORKER
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +47,16 @@ def test_and_forth_again(published_twice):
     roll_back(new)
     assert selectors.current_model(old.workflow).round == new
     assert [each.round.number for each in RollBack.objects.all()] == [2, 1]
+
+
+def test_votes_since_then_are_not_asked_for_again(running, write_stages):
+    write_stages(running, votes=[5, 5, 0])
+    services.publish_round(round=running, worker=WORKER)
+    TrainedModel.objects.update(is_current=False)
+    Tally.objects.filter(subject__external_id="3").update(classifications=8)
+    roll_back(running)
+    entries = QueueEntry.objects.filter(subject__external_id__in=("3", "2")).order_by("-priority")
+    assert [(entry.wanted, entry.room) for entry in entries] == [(9, 1), (15, 10)]
 
 
 class TestRefused:
@@ -93,20 +106,20 @@ class TestRefused:
     def test_files_that_are_pruned_while_they_are_looked_at(self, published_twice, monkeypatch):
         old, _new = published_twice
 
-        def prune(_round):
+        def prune(_round, _stage):
             prune_rounds(workflow=old.workflow, user=None, keep=1)
 
-        monkeypatch.setattr(rolling, "_damage", prune)
-        self.refuse(old, "Files of round 1 are gone")
+        monkeypatch.setattr(rolling, "require_whole", prune)
+        self.refuse(old, "the queue of tiny round 1 must be readable, is not")
 
     def test_a_model_that_becomes_the_current_one_meanwhile(self, published_twice, monkeypatch):
         old, _new = published_twice
 
-        def roll_back_too(_round):
+        def roll_back_too(_round, _stage):
             monkeypatch.undo()
             roll_back(old)
 
-        monkeypatch.setattr(rolling, "_damage", roll_back_too)
+        monkeypatch.setattr(rolling, "require_whole", roll_back_too)
         with pytest.raises(RoundStateError, match="round 1 is the current one"):
             roll_back(old)
         assert RollBack.objects.count() == 1
@@ -115,7 +128,7 @@ class TestRefused:
         def fail(**_given):
             raise RuntimeError("the database is away")
 
-        monkeypatch.setattr(publishing, "publish_queue", fail)
+        monkeypatch.setattr(publishing, "install_queue", fail)
         self.refuse(published_twice[0], "the database is away", RuntimeError)
         assert generations(published_twice[0].workflow) == {2}
 
