@@ -42,6 +42,7 @@ def place(handed_tree, kind, monkeypatch):
             retired=nobody,
             votes=votes,
             pending=promised,
+            received=votes,
             labelled=np.arange(VOTED),
             counts=counts,
             concentrations=counts,
