@@ -49,7 +49,7 @@ def _row(kind, surveys):
         flagged, right = flags.sum(axis=1).T
         cells |= {
             f"flags a seed at {rate:g}": f"{flagged.sum() / len(every):.1f}",
-            f"right of all at {rate:g}": share(right, flagged),
+            f"right of all at {rate:g}": share(right, flagged) if flagged.sum() else "none",
             f"false discovery rate at {rate:g}": _mean_of_false(flags),
         }
     return cells | {
@@ -62,4 +62,4 @@ def _row(kind, surveys):
 def _mean_of_false(flags):
     """Return the mean share of false flags, given flags and right ones (surveys, seeds, 2)."""
     false = (flags[..., 0] - flags[..., 1]) / np.maximum(flags[..., 0], 1)
-    return interval(false.mean(axis=1), places=2)
+    return interval(false.mean(axis=1), places=2).replace("+", "")
