@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lenticular.classifications.selectors import counted_votes, last_classification_id
+from lenticular.common.chunks import in_chunks
 from lenticular.consensus.selectors import (
     count_classifications,
     counts_by_subject,
@@ -105,7 +106,7 @@ def read_rows(snapshot: Snapshot, totals: Totals) -> Iterator[SubjectRows]:
     """
     predictions = Predictions(snapshot)
     entries = iterate_entries(workflow=snapshot.version.workflow, chunk_size=CHUNK)
-    while chunk := list(islice(entries, CHUNK)):
+    for chunk in in_chunks(entries, CHUNK):
         rows = _rows(snapshot, chunk, predictions)
         totals.add(rows)
         yield rows

@@ -8,7 +8,6 @@ judged it, the votes received, and its vote counts.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from django.db.models import Count
 
 from lenticular.classifications.models import Classification, Kind
+from lenticular.common.chunks import in_chunks
 from lenticular.consensus.models import Tally
 from lenticular.rounds.selectors import prediction_id
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
@@ -76,8 +76,7 @@ def _entries(round_: Round) -> Iterator[list[QueueEntry]]:
         .order_by("subject_id")
         .iterator(chunk_size=CHUNK)
     )
-    while chunk := list(islice(entries, CHUNK)):
-        yield chunk
+    return in_chunks(entries, CHUNK)
 
 
 def _schema(tree: DecisionTree) -> pa.Schema:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from django.db.models import Exists, OuterRef
 
+from lenticular.common.chunks import in_chunks
 from lenticular.consensus.models import Tally
 from lenticular.consensus.selectors import counts_by_subject
 from lenticular.rounds import selectors
@@ -37,7 +37,7 @@ def panel_counts(*, version: WorkflowVersion) -> dict[int, tuple[str, NDArray[np
     found: dict[int, tuple[str, NDArray[np.int64]]] = {}
     shown = entries.select_related("subject__survey").order_by("shuffle", "id")[:AT_MOST]
     rows = shown.iterator(chunk_size=CHUNK)
-    while chunk := list(islice(rows, CHUNK)):
+    for chunk in in_chunks(rows, CHUNK):
         ids = {entry.subject_id: selectors.prediction_id(entry.subject) for entry in chunk}
         counts = counts_by_subject(version=version, subject_ids=list(ids))
         found |= {subject: (ids[subject], counts[subject]) for subject in ids if subject in counts}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from lenticular.common.chunks import in_chunks
 from lenticular.rounds.errors import LostClaimError, NotComparedError
 from lenticular.rounds.live import nudge
 from lenticular.rounds.models import (
@@ -157,7 +157,7 @@ def install_round(*, round: Round, ready: Prepared) -> None:  # noqa: A002
         Where a file has changed since it was verified.
     """
     ready.require_untouched(round)
-    for chunk in _chunks(_flags(round)):
+    for chunk in in_chunks(_flags(round), CHUNK):
         MislabelFlag.objects.bulk_create(chunk)
     put_in_place(round=round, ready=ready)
 
@@ -326,8 +326,3 @@ def _subjects_by_id(ids: list[str]) -> dict[str, int]:
         pairs = rows.values_list("external_id", "pk")
         found |= {catalogue_id(survey, external_id): pk for external_id, pk in pairs}
     return found
-
-
-def _chunks(flags: Iterator[MislabelFlag]) -> Iterator[list[MislabelFlag]]:
-    while chunk := list(islice(flags, CHUNK)):
-        yield chunk

@@ -11,7 +11,6 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
@@ -20,6 +19,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from lenticular.classifications.selectors import gold_standards
+from lenticular.common.chunks import in_chunks
 from lenticular.selection.models import Lease, LeaseState, QueueEntry, StagedEntry, StagedQueue
 from lenticular.selection.queue import with_standing
 from lenticular.workflows.services import lock_workflow
@@ -93,18 +93,12 @@ def staged_queue(*, workflow: Workflow, rows: Iterable[QueueRow]) -> Iterator[St
     StagedQueue.objects.filter(workflow=workflow, staged_at__lt=ago).delete()
     staged = StagedQueue.objects.create(workflow=workflow)
     try:
-        for chunk in _chunks(rows):
+        for chunk in in_chunks(rows, CHUNK):
             StagedEntry.objects.bulk_create(_staged(staged, chunk))
         _mark_hot(staged)
         yield staged
     finally:
         staged.delete()
-
-
-def _chunks(rows: Iterable[QueueRow]) -> Iterator[list[QueueRow]]:
-    remaining = iter(rows)
-    while chunk := list(islice(remaining, CHUNK)):
-        yield chunk
 
 
 def _staged(staged: StagedQueue, rows: list[QueueRow]) -> list[StagedEntry]:

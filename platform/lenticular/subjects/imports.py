@@ -7,13 +7,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from lenticular.common.chunks import in_chunks
 from lenticular.common.errors import InvalidInputError
 from lenticular.subjects.manifests import Manifest, ManifestRow, open_manifest
 from lenticular.subjects.models import ImportReject, ImportRun, SubjectSet
@@ -87,7 +87,7 @@ def import_manifest(
     run = ImportRun.objects.create(subject_set=subject_set, source=str(source)[-400:])
     with closing(_SeenIds()) as seen, ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = manifest.rows()
-        while chunk := list(islice(rows, CHUNK)):
+        for chunk in in_chunks(rows, CHUNK):
             _import_chunk(run, manifest, chunk, seen, pool)
             if on_rows:
                 on_rows(len(chunk))
