@@ -17,10 +17,10 @@ from PIL import Image
 
 from mlcore.calibration import IDENTITY
 from mlcore.cnn.attribution import attributions, heat_picture
-from mlcore.cnn.lookalikes import untaught
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
 from mlcore.cnn.rings import ring_features
+from mlcore.cnn.untaught import untaught
 from mlcore.errors import InvalidInputError
 from mlcore.files import replacing
 from mlcore.gp.fit import fit_vote_gp

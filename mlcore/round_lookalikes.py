@@ -16,8 +16,8 @@ from mlcore.cnn.lookalikes import (
     LookalikeBasis,
     Lookalikes,
     unseen_fractions,
-    untaught,
 )
+from mlcore.cnn.untaught import untaught
 from mlcore.errors import InvalidInputError
 from mlcore.round_catalogue import voted_rows
 

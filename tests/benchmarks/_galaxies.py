@@ -77,7 +77,8 @@ def with_lookalikes(model, cache, rows, votes, *, encoder, seed):
     import mlcore.cnn  # noqa: F401 - before torch
 
     # isort: split
-    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes, untaught
+    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes
+    from mlcore.cnn.untaught import untaught
 
     config = model.config
     features = untaught(config, model.network.shapes, encoder)

@@ -171,8 +171,8 @@ def _frozen(galaxies, folder, encoder, weights, seed):
 def _embedded(galaxies, folder, encoder):
     """Return features (n, 2, D) of the pool and the test set: each galaxy, and mirrored."""
     from mlcore.cnn.dataset import to_tensor
-    from mlcore.cnn.lookalikes import untaught
     from mlcore.cnn.shapes import ShapeFeatures
+    from mlcore.cnn.untaught import untaught
 
     kept = [folder / f"features-{part}.npy" for part in ("pool", "test")]
     if not all(path.is_file() for path in kept):

@@ -73,7 +73,8 @@ def _seed(galaxies, folder, encoder, seed):
 
 def _lookalikes(galaxies, network, encoder, seed):
     """Yield each balance, and what look-alikes say (n, A) with it of the rest of the pool."""
-    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes, untaught
+    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes
+    from mlcore.cnn.untaught import untaught
 
     config, cache = few_labels.OURS, galaxies.pool.cache
     labelled, rest = galaxies.few(seed, few_labels.LABELS)

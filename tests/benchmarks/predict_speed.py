@@ -52,9 +52,10 @@ def table():
 def _models(cache, config):
     """Return a network alone, and with look-alikes taught by a few random votes."""
     from mlcore.cnn.encoder import make_encoder
-    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes, Untaught
+    from mlcore.cnn.lookalikes import LookalikeBasis, Lookalikes
     from mlcore.cnn.model import CnnModel
     from mlcore.cnn.network import TreeNetwork
+    from mlcore.cnn.untaught import Untaught
 
     tree = DecisionTree.from_file(ROOT / "fixtures" / "trees" / "gz1.json")
     encoder, origin = make_encoder(config.encoder)

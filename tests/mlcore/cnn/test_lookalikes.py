@@ -12,12 +12,11 @@ from mlcore.cnn.encoder import make_encoder
 from mlcore.cnn.lookalikes import (
     LookalikeBasis,
     Lookalikes,
-    Untaught,
     unseen_fractions,
-    untaught,
 )
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.shapes import ShapeFeatures
+from mlcore.cnn.untaught import Untaught, untaught
 from mlcore.cnn.weights import save_weights
 from mlcore.errors import ArtefactError, CancelledError, InvalidInputError
 from mlcore.gp.vote_regression import RegressionConfig, effective_votes, fit_vote_regression
