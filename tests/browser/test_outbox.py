@@ -271,7 +271,8 @@ def test_the_first_visit_in_two_tabs_loses_no_answer(desk):
     other = desk.context.new_page()
     other.goto(PAGE)
     ready(other)
-    stocked(other)
+    # What the first tab has is left to it, so that the second may have fewer at hand.
+    stocked(other, 3)
     wait_until(other, lambda: subject_of(other) != subject_of(desk), "another galaxy")
     press(desk, "3", "Enter")
     answered(desk, before)
@@ -328,7 +329,10 @@ def test_a_new_tree_is_asked_from_the_next_galaxies_on(desk, sky):
     expect(desk.locator(QUESTION)).to_have_text("Smooth, or with features?")
     press(desk, "3", "Enter")
     answered(desk, before, count=4)
-    assert latest().version == new != old
+    # Two of them may be under way at once, and arrive in either order.
+    asked = {each.version for each in Classification.objects.order_by("-id")[:2]}
+    assert asked == {old, new}
+    assert new != old
 
 
 def test_a_clock_that_is_off_is_noted_and_the_vote_counts(open_page):
