@@ -1,12 +1,11 @@
 """The galaxies that a replay may ask about, and the votes that they would get.
 
-A galaxy's votes depend on the seed and its id alone, not on when or by which arm it is
-asked about, so that two arms which ask about the same galaxy are told the same.
+A galaxy's votes come in one order, whoever asks for them: two arms that ask for three votes
+on it are told the same.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,65 +17,23 @@ from mlcore.errors import InvalidInputError
 from mlcore.files import replacing
 from mlcore.round_files import SUBJECTS
 from mlcore.simulate.replay_question import confusion_of
-from mlcore.simulate.volunteers import SimulatedVolunteer, VolunteerPopulation, classify
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from mlcore.simulate.replay_folder import LabelledGalaxy
+    from mlcore.simulate.votes_crowd import VoteRecord
     from mlcore.tree import DecisionTree
 
 
-@dataclass(frozen=True)
-class Crowd:
-    """Volunteers, and how often each of them turns up.
-
-    Attributes
-    ----------
-    people
-        At least one.
-    activity
-        Chances, shape (people,), summing to 1.
-    seed
-        Of their votes.
-    """
-
-    people: tuple[SimulatedVolunteer, ...]
-    activity: NDArray[np.float64]
-    seed: int
-
-    @classmethod
-    def draw(cls, size: int, seed: int) -> Crowd:
-        """Draw `size` volunteers; raises InvalidInputError for fewer than 1."""
-        people = VolunteerPopulation(size, seed).volunteers()
-        activity = np.array([person.activity for person in people])
-        return cls(people, activity / activity.sum(), seed)
-
-    def votes(
-        self, id_str: str, fractions: NDArray[np.float64], tree: DecisionTree, wanted: int
-    ) -> NDArray[np.int32]:
-        """Return the counts (A,) of `wanted` different volunteers on one galaxy.
-
-        Raises
-        ------
-        InvalidInputError
-            For more votes than there are volunteers.
-        """
-        if wanted > len(self.people):
-            raise InvalidInputError(f"wanted must be at most {len(self.people)}, is {wanted}")
-        rng = np.random.default_rng([self.seed, _number_of(id_str)])
-        counts = np.zeros(len(tree.label_cols), dtype=np.int32)
-        for person in rng.choice(len(self.people), wanted, replace=False, p=self.activity):
-            for step in classify(self.people[person], fractions, tree, rng):
-                counts[tree.column_index[step]] += 1
-        return counts
-
-
-def _number_of(id_str: str) -> int:
-    return int.from_bytes(hashlib.sha256(id_str.encode()).digest()[:8])
+def crowd_fractions(classes: NDArray[np.intp], tree: DecisionTree) -> NDArray[np.float64]:
+    """Return what a crowd says (n, A) of galaxies whose classes are the answers (n,)."""
+    answers = [answer.slug for answer in tree.questions[0].answers]
+    confusion = confusion_of(answers)
+    return np.array([confusion.fractions(each, tree) for each in answers])[classes]
 
 
 def plant(truth: NDArray[np.intp], n_classes: int, share: float, seed: int) -> NDArray[np.intp]:
@@ -123,10 +80,8 @@ class ReplayPool:
         bool, shape (n,): seen as another class than the published one.
     control
         bool, shape (n,): in the control panel.
-    crowd
-        Who votes.
-    votes_per_galaxy
-        Votes that a galaxy gets once it is asked about.
+    record
+        The votes, in the order in which they come.
     """
 
     galaxies: tuple[LabelledGalaxy, ...]
@@ -134,8 +89,7 @@ class ReplayPool:
     seen: NDArray[np.intp]
     planted: NDArray[np.bool_]
     control: NDArray[np.bool_]
-    crowd: Crowd
-    votes_per_galaxy: int
+    record: VoteRecord
 
     @property
     def ids(self) -> list[str]:
@@ -150,16 +104,9 @@ class ReplayPool:
             raise InvalidInputError(f"ids must be in the pool, {absent[0]!r} is not")
         return np.array([place[id_str] for id_str in ids], dtype=np.intp)
 
-    def counts(self, rows: Collection[int] | NDArray[np.intp]) -> NDArray[np.int32]:
-        """Return votes (n, A): those of `rows`, and zeros elsewhere."""
-        answers = [answer.slug for answer in self.tree.questions[0].answers]
-        confusion = confusion_of(answers)
-        crowd_says = np.array([confusion.fractions(each, self.tree) for each in answers])
-        counts = np.zeros((len(self.galaxies), len(answers)), dtype=np.int32)
-        for row in rows:
-            galaxy, seen = self.galaxies[row], crowd_says[self.seen[row]]
-            counts[row] = self.crowd.votes(galaxy.id_str, seen, self.tree, self.votes_per_galaxy)
-        return counts
+    def counts(self, asked: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the counts (n, A) of the first `asked` (n,) volunteers on each galaxy."""
+        return self.record.counts(asked).astype(np.int32)
 
     def write_input(self, counts: NDArray[np.int32], directory: Path) -> None:
         """Write ``input/subjects.parquet``, what `mlcore.training_round` reads, in one step."""

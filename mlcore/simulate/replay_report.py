@@ -36,6 +36,9 @@ class RoundScore:
         The same per class, averaged over the classes that the test galaxies have.
     binary_accuracy
         How often it is right about the commonest class or not.
+    nats
+        Negative log of the fraction predicted for the answer of one more volunteer, on
+        average over volunteers and galaxies: less is better.
     """
 
     round: int
@@ -44,12 +47,17 @@ class RoundScore:
     accuracy: float
     balanced_accuracy: float
     binary_accuracy: float
+    nats: float
 
 
 def score_round(
-    number: int, counts: NDArray[np.int32], predicted: NDArray[np.intp], truth: NDArray[np.intp]
+    number: int,
+    counts: NDArray[np.int32],
+    fractions: NDArray[np.float64],
+    truth: NDArray[np.intp],
+    crowd: NDArray[np.float64],
 ) -> RoundScore:
-    """Score the answers predicted for the test galaxies.
+    """Score the fractions predicted for the test galaxies.
 
     Parameters
     ----------
@@ -57,19 +65,24 @@ def score_round(
         Of the round.
     counts
         Votes that the round had, shape (n, A).
-    predicted, truth
-        Answer and published class of each test galaxy, shape (m,), m >= 1.
+    fractions
+        Predicted for each test galaxy, shape (m, A), m >= 1, above 0.
+    truth
+        Published class of each, shape (m,).
+    crowd
+        How volunteers answer about each, shape (m, A).
 
     Raises
     ------
     InvalidInputError
         For no test galaxies, or shapes that differ.
     """
-    if not len(truth) or predicted.shape != truth.shape:
+    if not len(truth) or fractions.shape != crowd.shape or len(fractions) != len(truth):
         raise InvalidInputError(
-            f"predicted and truth must be as many and at least 1, "
-            f"are {predicted.shape} and {truth.shape}"
+            "fractions, truth and crowd must be as many and at least 1, "
+            f"are {fractions.shape}, {truth.shape} and {crowd.shape}"
         )
+    predicted = fractions.argmax(axis=1)
     right = predicted == truth
     common = np.bincount(truth).argmax()
     return RoundScore(
@@ -79,6 +92,7 @@ def score_round(
         accuracy=float(right.mean()),
         balanced_accuracy=float(np.mean([right[truth == each].mean() for each in set(truth)])),
         binary_accuracy=float(np.mean((predicted == common) == (truth == common))),
+        nats=float(-(crowd * np.log(fractions)).sum(axis=1).mean()),
     )
 
 
@@ -133,11 +147,12 @@ class ReplayReport:
 
     Attributes
     ----------
-    rounds, control
-        Scores of the arm that chose its galaxies, and of random choice; the first round
-        is the same in both.
+    rounds, control, thin
+        Scores of the arm that chooses each vote, of random choice with several votes on each
+        galaxy, and of random choice with the votes spread over as many galaxies as there are.
+        The first round is the same in all.
     mislabels
-        Of the last round of the first arm.
+        Of the last round of random choice with several votes on each galaxy.
     rejected
         Rows that were left out.
     seed, seconds
@@ -148,6 +163,7 @@ class ReplayReport:
 
     rounds: tuple[RoundScore, ...]
     control: tuple[RoundScore, ...]
+    thin: tuple[RoundScore, ...]
     mislabels: MislabelScore
     rejected: tuple[RejectedRow, ...]
     seed: int
@@ -159,6 +175,7 @@ class ReplayReport:
         return {
             "rounds": [asdict(score) for score in self.rounds],
             "control": {"rounds": [asdict(score) for score in self.control]},
+            "thin": {"rounds": [asdict(score) for score in self.thin]},
             "mislabels": asdict(self.mislabels),
             "seed": self.seed,
             "seconds": self.seconds,
@@ -168,11 +185,19 @@ class ReplayReport:
 
     def lines(self) -> list[str]:
         """Return the table for a person."""
-        common = self.facts["commonest_class"]
+        common, each = self.facts["commonest_class"], self.facts["votes_per_galaxy"]
+        heading = (
+            f"{'':28}{'votes':>8}{'galaxies':>10}{'nats':>8}{'accuracy':>10}{'balanced':>10}"
+            f"  {common} or not"
+        )
         return [
-            f"{'':22}{'votes':>8}{'galaxies':>10}{'accuracy':>10}{'balanced':>10}  {common} or not",
+            heading,
             *(_line(_chosen(score), score) for score in self.rounds),
-            *(_line(f"{score.round}, random choice", score) for score in self.control[1:]),
+            *(
+                _line(f"{score.round}, random, {each} votes each", score)
+                for score in self.control[1:]
+            ),
+            *(_line(f"{score.round}, random, spread thin", score) for score in self.thin[1:]),
             f"on {self.facts['test_galaxies']:,} galaxies that no stage has seen",
             f"({self.facts['split']})",
             "",
@@ -198,6 +223,6 @@ def _chosen(score: RoundScore) -> str:
 
 def _line(name: str, score: RoundScore) -> str:
     return (
-        f"round {name:<16}{score.votes:>8,}{score.galaxies:>10,}{score.accuracy:>10.3f}"
-        f"{score.balanced_accuracy:>10.3f}  {score.binary_accuracy:.3f}"
+        f"round {name:<22}{score.votes:>8,}{score.galaxies:>10,}{score.nats:>8.3f}"
+        f"{score.accuracy:>10.3f}{score.balanced_accuracy:>10.3f}  {score.binary_accuracy:.3f}"
     )

@@ -47,11 +47,11 @@ def table():
 
 def _results(folder):
     """Return the skills (seeds, arms, rounds, 2) of every seed, each kept once it is there."""
-    with ProcessPoolExecutor(WORKERS, get_context("spawn"), _one_thread) as pool:
+    with ProcessPoolExecutor(WORKERS, get_context("spawn"), one_thread) as pool:
         return np.array(list(pool.map(_seed, [folder] * SEEDS, range(SEEDS))))
 
 
-def _one_thread():
+def one_thread():
     import mlcore.cnn  # noqa: F401 - before torch
 
     # isort: split
@@ -195,15 +195,15 @@ class World:
             turns = sorted((asked[row], place) for place, row in enumerate(others))
             more[others[[place for _, place in turns[:VOTES]]]] = 1
         else:
-            self._spend(more, asked, self._queue(before, asked, rule))
+            self._spend(more, self._queue(before, asked, rule))
         return more
 
-    def _spend(self, more, asked, queue):
+    def _spend(self, more, queue):
         left = VOTES
         for row, wanted in queue:
             if row in self.panel or left == 0:
                 continue
-            more[row] = min(max(wanted - asked[row], 0), left)
+            more[row] = min(wanted, left)
             left -= more[row]
 
     def _queue(self, before, asked, rule):
