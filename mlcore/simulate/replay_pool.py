@@ -122,3 +122,12 @@ class ReplayPool:
         (directory / SUBJECTS).parent.mkdir(parents=True, exist_ok=True)
         with replacing(directory / SUBJECTS) as partial:
             pq.write_table(pa.table(columns), partial)
+
+
+@dataclass(frozen=True)
+class ReplaySurvey:
+    """The galaxies, divided: the pool, and the test set with its published classes."""
+
+    pool: ReplayPool
+    test: tuple[LabelledGalaxy, ...]
+    truth: NDArray[np.intp]

@@ -24,8 +24,8 @@ from mlcore.simulate.answers import answer_fractions
 from mlcore.simulate.replay import divide
 from mlcore.simulate.replay_folder import read_labelled_folder
 from mlcore.simulate.replay_plan import ReplayPlan
-from mlcore.simulate.replay_pool import Crowd
 from mlcore.simulate.survey import draw_survey, read_truths
+from mlcore.simulate.votes_crowd import draw_votes
 from mlcore.train_config import TrainConfig
 from mlcore.tree import DecisionTree
 
@@ -64,24 +64,23 @@ def _drawn(directory):
     """Simulated votes on drawn galaxies: one to eight to learn from, ten to judge by."""
     tree = DecisionTree.from_file(ROOT / "fixtures" / "trees" / "gz-decals-5.json")
     files = draw_survey(directory / "survey", DRAWN, 2026)
-    truths, crowd = dict(read_truths(files.truth)), Crowd.draw(120, SEED)
+    truths = dict(read_truths(files.truth))
     rng = np.random.default_rng(SEED)
     order = rng.permutation(DRAWN)
     votes = np.full(DRAWN, 10)
     votes[order[:DRAWN_TRAINING]] = rng.integers(1, 9, DRAWN_TRAINING)
-    counts = [
-        crowd.votes(name, answer_fractions(truth, tree), tree, int(wanted))
-        for (name, truth), wanted in zip(truths.items(), votes, strict=True)
-    ]
+    fractions = np.array([answer_fractions(truth, tree) for truth in truths.values()])
+    record = draw_votes(fractions, tree, volunteers=120, votes=10, seed=SEED)
     config = replace(TrainConfig.small(), epochs=6, steps_per_epoch=20, pretrain_steps=30)
     with files.manifest.open(encoding="utf-8", newline="") as file:
         named = {row["external_id"]: row["file"] for row in csv.DictReader(file)}
     paths = [files.manifest.parent / named[name] for name in truths]
     cache = _cache(paths, list(truths), config, directory)
     start_from = pretrain(cache, config, directory=directory / "pretrained", seed=0)
-    votes_on = np.array(counts, dtype=float)
     parts = np.split(order, [DRAWN_TRAINING])
-    return _rows(Trial("drawn", cache, votes_on, parts, tree, config, directory, start_from))
+    return _rows(
+        Trial("drawn", cache, record.counts(votes), parts, tree, config, directory, start_from)
+    )
 
 
 def _real(directory):
@@ -93,7 +92,9 @@ def _real(directory):
     config = replace(plan.config.train, epochs=8, average_views=4)
     paths = [each.image.resolve() for each in pool.galaxies]
     cache = _cache(paths, pool.ids, config, directory)
-    counts = pool.counts(np.concatenate(parts)).astype(float)
+    asked = np.zeros(len(pool.galaxies), dtype=np.int64)
+    asked[np.concatenate(parts)] = plan.votes_per_galaxy
+    counts = pool.counts(asked).astype(float)
     return _rows(Trial("sdss_gz1", cache, counts, parts, pool.tree, config, directory))
 
 

@@ -11,7 +11,7 @@ from lenticular.rounds import services, workspace
 from lenticular.rounds.selectors import prediction_id
 from mlcore.simulate.answers import answer_fractions
 from mlcore.simulate.galaxies import draw_truth
-from mlcore.simulate.replay_pool import Crowd
+from mlcore.simulate.votes_crowd import draw_votes
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.gallery import INDICES, SEED
 from tests.web.rounds.judging import judge
@@ -27,20 +27,21 @@ def judged(sky, monkeypatch):
     tree = sky.workflow.current_version.tree
     fractions = np.array([answer_fractions(draw_truth(SEED, each), tree) for each in INDICES])
     ids = [prediction_id(subject) for subject in sky.subjects]
-    rng, crowd, before = np.random.default_rng(0), Crowd.draw(60, 0), None
+    rng, before = np.random.default_rng(0), None
+    record = draw_votes(fractions, tree, volunteers=60, votes=18, seed=0)
     for number in (1, 2, 3):
         round_ = services.start_round(
             workflow=sky.workflow,
             user=sky.admin,
             config={"min_training_subjects": 2, "min_held_out_subjects": 2},
         )
-        votes = [crowd.votes(*each, tree, 6 * number) for each in zip(ids, fractions, strict=True)]
+        votes = record.counts(np.full(len(ids), 6 * number))
         found = (
             0.2
             + (4 + number) * rng.dirichlet(np.ones(fractions.shape[1]), len(ids))
             + 9 * fractions
         )
-        judge(round_, ids, np.array(votes, dtype=float), found, previous=before)
+        judge(round_, ids, votes, found, previous=before)
         before = found
     yield sky
     shutil.rmtree(workspace.local_path("rounds"), ignore_errors=True)

@@ -47,4 +47,4 @@ def small_plan(**changes):
         pretrain_batch_size=8,
     )
     config = RoundConfig(train=train, bootstrap_draws=100, dimensions=4, draws=8, folds=2)
-    return ReplayPlan(volunteers=30, config=config, **changes)
+    return ReplayPlan(volunteers=30, retirement_votes=20, config=config, **changes)

@@ -42,28 +42,56 @@ def subjects(directory, name):
     return pq.read_table(directory / name / "input" / "subjects.parquet").to_pydict()
 
 
-def voted(directory, round_name):
+def votes_of(directory, round_name):
     table = subjects(directory, round_name)
-    votes = zip(table["shape_bar"], table["shape_round"], strict=True)
-    return {name for name, got in zip(table["id_str"], votes, strict=True) if sum(got)}
+    votes = zip(table["id_str"], table["shape_bar"], table["shape_round"], strict=True)
+    return {name: sum(got) for name, *got in votes}
+
+
+def control_panel(directory):
+    table = subjects(directory, "round-1-chosen")
+    return dict(zip(table["id_str"], table["control"], strict=True))
 
 
 class TestWholeReplay:
-    def test_both_arms_start_alike_and_spend_as_much(self, finished):
+    def test_all_arms_start_alike_and_spend_as_much(self, finished):
         report = finished[0]
-        assert report.rounds[0] == report.control[0]
-        assert [score.votes for score in report.rounds] == [350, 650]
-        assert [score.votes for score in report.control] == [350, 650]
-        assert [score.galaxies for score in report.rounds] == [70, 130]
+        assert report.rounds[0] == report.control[0] == report.thin[0]
+        for arm in (report.rounds, report.control, report.thin):
+            assert [score.votes for score in arm] == [350, 650]
+        assert [score.galaxies for score in report.control] == [70, 130]
 
-    def test_the_control_panel_is_in_both_and_the_rest_is_chosen_apart(self, finished):
+    def test_the_arms_go_on_from_the_first_round_each_in_its_way(self, finished):
         _, directory, _ = finished
-        first, chosen, random = (
-            voted(directory, name)
-            for name in ("round-1-chosen", "round-2-chosen", "round-2-random")
+        first, *arms = (
+            votes_of(directory, name)
+            for name in ("round-1-chosen", "round-2-chosen", "round-2-random", "round-2-thin")
         )
-        assert first < chosen
-        assert first < random
+        chosen, random, thin = (
+            {name: votes[name] - first[name] for name in first} for votes in arms
+        )
+        for more in (chosen, random, thin):
+            assert min(more.values()) >= 0
+            assert sum(more.values()) == 300
+        assert set(random.values()) == {0, 5}
+        panel = {name for name, is_in in control_panel(directory).items() if is_in}
+        for more in (chosen, random, thin):
+            assert not any(more[name] for name in panel)
+        others = [votes for name, votes in arms[2].items() if name not in panel and not first[name]]
+        assert max(others) - min(others) <= 1
+
+    def test_the_votes_that_the_queue_wants_are_cast(self, finished):
+        _, directory, _ = finished
+        first, chosen = (votes_of(directory, name) for name in ("round-1-chosen", "round-2-chosen"))
+        panel = control_panel(directory)
+        queue = pq.read_table(directory / "round-1-chosen" / "acquire" / "queue.parquet")
+        left = 300
+        for row in queue.sort_by("rank").to_pylist():
+            name = row["id_str"]
+            wanted = 0 if panel[name] else min(row["votes_wanted"], left)
+            assert chosen[name] - first[name] == wanted
+            left -= wanted
+        assert left == 0
 
     def test_no_stage_sees_the_test_galaxies(self, finished):
         report, directory, _ = finished
@@ -93,7 +121,13 @@ class TestWholeReplay:
 
     def test_reports_its_parts_in_order(self, finished):
         parts = list(dict.fromkeys(part for part, _, _ in finished[2]))
-        assert parts == ["read the galaxies", "round 1", "round 2, chosen", "round 2, random"]
+        assert parts == [
+            "read the galaxies",
+            "round 1",
+            "round 2, chosen",
+            "round 2, random",
+            "round 2, thin",
+        ]
         for part in parts:
             fractions = [fraction for name, fraction, _ in finished[2] if name == part]
             assert fractions == sorted(fractions)
@@ -108,6 +142,7 @@ class TestAgain:
             folder, small_plan(), directory, on_progress=lambda *given: said.append(given[2])
         )
         assert (again.rounds, again.control) == (report.rounds, report.control)
+        assert again.thin == report.thin
         assert again.mislabels == report.mislabels
         assert not [message for message in said if "begins" in message]
 

@@ -52,7 +52,8 @@ def test_no_pretraining_stays_none():
 def test_a_round_asks_for_what_it_will_get():
     config = PLAN.sized(4000)
     assert config.batch == PLAN.sizes(4000).later
-    assert config.retirement_votes == config.expected_votes == PLAN.votes_per_galaxy
+    assert config.expected_votes == PLAN.votes_per_galaxy
+    assert config.retirement_votes == PLAN.retirement_votes
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,9 @@ def test_a_round_asks_for_what_it_will_get():
         ({"rounds": 1}, "rounds must be at least 2, is 1"),
         ({"first_share": 0.0}, "first_share must be in"),
         ({"planted_share": float("nan")}, "planted_share must be in"),
-        ({"votes_per_galaxy": 2}, "votes_per_galaxy must be from 3 to 300"),
-        ({"volunteers": 4}, "votes_per_galaxy must be from 3 to 4"),
+        ({"votes_per_galaxy": 2}, "votes_per_galaxy must be from 3 to 40 .retirement_votes., is 2"),
+        ({"votes_per_galaxy": 41}, "votes_per_galaxy must be from 3 to 40"),
+        ({"volunteers": 4}, "retirement_votes must be from 3 to 4 .volunteers., is 40"),
     ],
 )
 def test_a_broken_rule_is_named(change, message):

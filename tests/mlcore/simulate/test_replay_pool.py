@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from mlcore.errors import InvalidInputError
 from mlcore.simulate.replay_folder import LabelledGalaxy
-from mlcore.simulate.replay_pool import Crowd, ReplayPool, plant
+from mlcore.simulate.replay_pool import ReplayPool, crowd_fractions, plant
+from mlcore.simulate.votes_crowd import draw_votes
 from tests.mlcore.simulate.trees import one_question
 
 TREE = one_question("t", "a", "b", "c")
@@ -22,7 +23,14 @@ def pool_of(tmp_path, number=400, seed=0):
     )
     seen = plant(truth, 3, 0.1, seed)
     control = np.arange(number) % 7 == 0
-    return ReplayPool(galaxies, TREE, seen, seen != truth, control, Crowd.draw(40, seed), 5)
+    record = draw_votes(crowd_fractions(seen, TREE), TREE, volunteers=40, votes=20, seed=seed)
+    return ReplayPool(galaxies, TREE, seen, seen != truth, control, record)
+
+
+def asked_of(rows, votes=5, number=400):
+    asked = np.zeros(number, dtype=np.int64)
+    asked[rows] = votes
+    return asked
 
 
 class TestPlanting:
@@ -51,34 +59,41 @@ class TestPlanting:
 
 class TestVotes:
     def test_only_the_galaxies_asked_about_get_them(self, tmp_path):
-        counts = pool_of(tmp_path).counts([3, 5])
+        counts = pool_of(tmp_path).counts(asked_of([3, 5]))
         assert counts.sum(axis=1)[[3, 5]].tolist() == [5, 5]
         assert counts.sum() == 10
 
     def test_do_not_depend_on_what_else_is_asked(self, tmp_path):
         pool = pool_of(tmp_path)
-        assert (pool.counts([9, 2])[9] == pool.counts([9])[9]).all()
+        alone, both = (pool.counts(asked_of(rows)) for rows in ([9], [9, 2]))
+        assert (alone[9] == both[9]).all()
+
+    def test_those_asked_for_later_come_on_top(self, tmp_path):
+        pool = pool_of(tmp_path)
+        few, more = (pool.counts(asked_of(range(400), votes)) for votes in (3, 4))
+        assert ((more - few).sum(axis=1) == 1).all()
+        assert (more >= few).all()
 
     def test_another_seed_gives_other_votes(self, tmp_path):
-        one, other = (pool_of(tmp_path, seed=seed).counts(range(50)) for seed in (0, 1))
+        one, other = (pool_of(tmp_path, seed=seed).counts(asked_of(range(50))) for seed in (0, 1))
         assert (one != other).any()
 
     def test_follow_what_is_seen_and_not_what_was_published(self, tmp_path):
         pool = pool_of(tmp_path)
-        chosen = pool.counts(range(400)).argmax(axis=1)
+        chosen = pool.counts(asked_of(range(400))).argmax(axis=1)
         assert (chosen == pool.seen).mean() > 0.85
         assert (chosen == pool.seen)[pool.planted].mean() > 0.8
         assert pool.planted.sum() == 40
 
-    def test_more_than_there_are_volunteers(self):
-        with pytest.raises(InvalidInputError, match="wanted must be at most 3, is 4"):
-            Crowd.draw(3, 0).votes("g", np.ones(3), TREE, 4)
+    def test_more_than_the_record_has(self, tmp_path):
+        with pytest.raises(InvalidInputError, match="n_votes must be from 0 to 20"):
+            pool_of(tmp_path).counts(asked_of([0], votes=21))
 
 
 class TestInput:
     def test_is_what_a_round_reads(self, tmp_path):
         pool = pool_of(tmp_path)
-        counts = pool.counts([0, 1])
+        counts = pool.counts(asked_of([0, 1]))
         pool.write_input(counts, tmp_path)
         table = pq.read_table(tmp_path / "input" / "subjects.parquet").to_pydict()
         assert table["id_str"] == pool.ids
@@ -88,9 +103,9 @@ class TestInput:
 
     def test_twice_is_the_same_file(self, tmp_path):
         pool, path = pool_of(tmp_path), tmp_path / "input" / "subjects.parquet"
-        pool.write_input(pool.counts([0]), tmp_path)
+        pool.write_input(pool.counts(asked_of([0])), tmp_path)
         first = path.read_bytes()
-        pool.write_input(pool.counts([0]), tmp_path)
+        pool.write_input(pool.counts(asked_of([0])), tmp_path)
         assert path.read_bytes() == first
 
     def test_rows_of_ids(self, tmp_path):

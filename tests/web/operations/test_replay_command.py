@@ -61,12 +61,14 @@ class TestReplay:
         run(SmallReplay(), folder, "--json", str(written), "--seed", "3")
         said = capsys.readouterr()
         assert "round 2, chosen by the GP" in said.out
-        assert "round 2, random choice" in said.out
+        assert "round 2, random, 5 votes each" in said.out
+        assert "round 2, random, spread thin" in said.out
         assert "line 102 (gone): missing" in said.err
         assert "Round 2, random" in said.err
         document = json.loads(written.read_text())
         assert [score["round"] for score in document["rounds"]] == [1, 2]
         assert document["rounds"][0] == document["control"]["rounds"][0]
+        assert document["rounds"][0] == document["thin"]["rounds"][0]
         assert set(document["mislabels"]) >= {
             "planted",
             "flagged",
