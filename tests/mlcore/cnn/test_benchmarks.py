@@ -21,7 +21,7 @@ def load(monkeypatch, tmp_path):
     return import_module
 
 
-@pytest.mark.parametrize("name", ["few_labels", "pretraining", "uncertainty"])
+@pytest.mark.parametrize("name", ["few_labels", "pretraining", "replay_rounds", "uncertainty"])
 def test_say_so_where_the_real_images_are_missing(load, name):
     (row,) = load(name).table()
     assert "not measured" in next(iter(row.values()))
@@ -128,3 +128,28 @@ def test_prediction_is_timed_with_look_alikes_and_without(load, monkeypatch):
     alone, both = speed.table()
     assert alone["of the network alone"] == "1.00"
     assert float(both["of the network alone"]) > 0
+
+
+def test_ways_to_spend_votes_are_compared_by_seed(load):
+    def score(nats, votes):
+        named = ("accuracy", "balanced_accuracy", "binary_accuracy")
+        return {"nats": nats, "votes": votes, **dict.fromkeys(named, 1 - nats)}
+
+    def seed(first, each, thin, design):
+        arms = {"rounds": design, "control": each, "thin": thin}
+        found = {arm: [score(first, 10), score(last, 30)] for arm, last in arms.items()}
+        return {
+            arm: rounds if arm == "rounds" else {"rounds": rounds} for arm, rounds in found.items()
+        }
+
+    rows = load("replay_rounds").rows_of([seed(0.9, 0.6, 0.5, 0.4), seed(0.8, 0.7, 0.5, 0.6)])
+    by_way = {row["way"]: row for row in rows}
+    assert by_way["all, first round"]["votes"] == "10"
+    design = by_way["design, vote by vote"]
+    assert design["votes"] == "30"
+    assert design["nats per vote"].startswith("0.500 ±")
+    assert design["over spread thin: nats"].startswith("0.000 ±")
+    assert design["seeds worse"] == "1 of 2"
+    assert by_way["random, 5 votes each"]["over spread thin: nats"].startswith("-0.150 ±")
+    assert by_way["random, spread thin"]["seeds worse"] == ""
+    assert len({tuple(row) for row in rows}) == 1
