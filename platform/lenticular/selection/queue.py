@@ -171,11 +171,22 @@ def ask_again_if_outdated(*, version: WorkflowVersion, subject_id: int) -> None:
 
 @transaction.atomic
 def take_back_vote(*, workflow_id: int, subject_id: int, came_back: bool) -> None:
-    """Make room for the vote that was uncounted; serve the subject again where it came back."""
+    """Make room for the vote that was uncounted; serve the subject again where it came back.
+
+    One that came back after a new tree gets room for all votes that it lacks under that: while
+    it was retired, `reopen_queue` left it out.
+    """
     entries = QueueEntry.objects.filter(workflow=workflow_id, subject=subject_id)
     entries.update(room=F("room") + 1)
-    if came_back:
-        entries.update(is_retired=False)
+    if not came_back:
+        return
+    entries.update(is_retired=False)
+    for entry in entries.select_related("workflow"):
+        for locked, standing in _locked_entries(entry.workflow, [subject_id]):
+            lacking = max(0, entry.workflow.retirement_votes - standing.current)
+            locked.wanted = max(locked.wanted, standing.received + lacking)
+            locked.room = locked.wanted - standing.received - standing.out
+            locked.save(update_fields=["wanted", "room"])
 
 
 def find_queue_differences(*, workflow: Workflow) -> Iterator[Difference]:

@@ -359,6 +359,21 @@ class TestMerging:
         assert not Retirement.objects.exists()
         assert not entry_of(subject).is_retired
 
+    def test_one_that_comes_back_after_a_new_tree_is_asked_about_by_as_many_as_that_wants(
+        self, quiet_universe
+    ):
+        universe = quiet_universe
+        subject = serve(universe, universe.anonymous, universe.volunteer)[0]
+        for volunteer in (universe.anonymous, universe.volunteer):
+            answer(universe, volunteer, subject, ARTIFACT)
+        publish_other_tree(universe)
+        assert entry_of(subject).is_retired
+
+        merge_volunteers(anonymous=universe.anonymous, into=universe.volunteer)
+
+        assert not entry_of(subject).is_retired
+        assert entry_of(subject).room == universe.workflow.retirement_votes
+
     def test_one_person_holds_a_subject_once(self, quiet_universe):
         universe = quiet_universe
         subject = serve(universe, universe.anonymous, universe.volunteer)[0]
