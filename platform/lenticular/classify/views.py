@@ -13,6 +13,7 @@ from django.views.generic import View
 
 from lenticular.accounts.web import known_volunteer, remember_volunteer, volunteer_for_request
 from lenticular.classify import galaxies, selectors
+from lenticular.classify.authors import author_of
 from lenticular.classify.home import SNAPSHOT_SECONDS, home_snapshot
 from lenticular.classify.pages import asking_in_words, classify_context, done_context
 from lenticular.classify.services import record_classification
@@ -103,12 +104,17 @@ class ClassifyView(View):
         """Take one step; record the classification when the path is complete."""
         try:
             walk = read_walk(request.POST)
+            # Another tab's first visit may have changed the cookie since the page was made.
+            author = author_of(
+                uuid=walk.uuid,
+                name=request.POST.get("volunteer"),
+                asking=volunteer,
+                is_signed_in=request.user.is_authenticated,
+            )
             if walk.question is not None:
-                lease = find_lease(
-                    workflow=workflow, subject_id=walk.subject_id, volunteer=volunteer
-                )
-                return _ask(request, walk, lease, volunteer)
-            _record(walk, volunteer)
+                lease = find_lease(workflow=workflow, subject_id=walk.subject_id, volunteer=author)
+                return _ask(request, walk, lease, author)
+            _record(walk, author)
         except LenticularError as error:
             messages.warning(request, _kind_words(error))
         return redirect("classify", workflow.slug)

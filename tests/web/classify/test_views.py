@@ -108,10 +108,45 @@ def test_a_form_sent_twice_counts_once(client, universe):
     assert Classification.objects.filter(uuid=fields(first)["uuid"][0]).count() == 1
 
 
+@pytest.mark.parametrize("pressed", ["smooth", "featured"])
+def test_a_first_visit_in_two_tabs_loses_no_answer(client, universe, pressed):
+    """The cookie is the second tab's volunteer's by the time the first tab is answered."""
+    first = client.get(PAGE)
+    served_to = Volunteer.objects.latest("id")
+    del client.cookies[COOKIE]
+    second = client.get(PAGE)
+    asking = Volunteer.objects.latest("id")
+    assert asking != served_to
+
+    answered = step(client, first, answer=pressed, move="next")
+    if pressed == "smooth":
+        answered = step(client, answered, answer="round", move="next")
+    step(client, second, answer="featured", move="next")
+
+    authors = {
+        str(each.uuid): each.volunteer_id
+        for each in Classification.objects.filter(volunteer__in=[served_to, asking])
+    }
+    assert authors == {
+        fields(first)["uuid"][0]: served_to.pk,
+        fields(second)["uuid"][0]: asking.pk,
+    }
+
+
+def test_a_form_of_an_account_counts_for_nobody_else(client_of, client, universe):
+    form = {**fields(client_of("volunteer").get(PAGE)), "answer": "featured", "move": "next"}
+    assert form["volunteer"] == [""]
+    client.logout()
+    response = client.post(PAGE, form, follow=True)
+    assert "could not be used" in response.content.decode()
+    assert not Classification.objects.filter(uuid=form["uuid"][0]).exists()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"uuid": "x"},
+        {"volunteer": "forged", "subject": "99999"},
         {"version": "99999"},
         {"version": "-1"},
         {"subject": "99999"},
