@@ -31,7 +31,6 @@ def limits(settings, monkeypatch):
     """Turn the limits of real use on; ``limits(seconds)`` lets time pass."""
     import time
 
-    cache.clear()
     settings.ACCOUNT_RATE_LIMITS = dict(real.ACCOUNT_RATE_LIMITS)
     now, passed = time.time, [0.0]
     monkeypatch.setattr(time, "time", lambda: now() + passed[0])

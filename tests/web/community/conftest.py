@@ -3,21 +3,12 @@
 from dataclasses import dataclass
 
 import pytest
-from django.core.cache import cache
-from django.utils import translation
 
 from lenticular.accounts.models import User
 from lenticular.accounts.services import create_user, volunteer_of
 from lenticular.selection.models import Lease
 from lenticular.subjects.models import Subject
 from tests.universe import PASSWORD, SMOOTH_ROUND, Universe, answer
-
-
-@pytest.fixture(autouse=True)
-def _own_language():
-    cache.clear()
-    yield
-    translation.deactivate()
 
 
 def classify(universe, volunteer, subject, path=SMOOTH_ROUND):
