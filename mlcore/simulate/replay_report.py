@@ -187,7 +187,7 @@ class ReplayReport:
         """Return the table for a person."""
         common, each = self.facts["commonest_class"], self.facts["votes_per_galaxy"]
         heading = (
-            f"{'':28}{'votes':>8}{'galaxies':>10}{'nats':>8}{'accuracy':>10}{'balanced':>10}"
+            f"{'':30}{'votes':>8}{'galaxies':>10}{'nats':>8}{'accuracy':>10}{'balanced':>10}"
             f"  {common} or not"
         )
         return [
@@ -218,11 +218,11 @@ class ReplayReport:
 
 
 def _chosen(score: RoundScore) -> str:
-    return "1, random start" if score.round == 1 else f"{score.round}, chosen by the GP"
+    return "1, random start" if score.round == 1 else f"{score.round}, chosen vote by vote"
 
 
 def _line(name: str, score: RoundScore) -> str:
     return (
-        f"round {name:<22}{score.votes:>8,}{score.galaxies:>10,}{score.nats:>8.3f}"
+        f"round {name:<24}{score.votes:>8,}{score.galaxies:>10,}{score.nats:>8.3f}"
         f"{score.accuracy:>10.3f}{score.balanced_accuracy:>10.3f}  {score.binary_accuracy:.3f}"
     )

@@ -105,7 +105,7 @@ class TestReport:
     def test_the_table_names_the_arms_and_shows_the_first_round_once(self):
         lines = "\n".join(self.report(np.array([True])).lines())
         assert lines.count("round 1,") == 1
-        assert "round 2, chosen by the GP" in lines
+        assert "round 2, chosen vote by vote" in lines
         assert "round 2, random, 5 votes each" in lines
         assert "round 2, random, spread thin" in lines
         assert "average precision 1.000" in lines

@@ -60,7 +60,7 @@ class TestReplay:
         written = tmp_path / "result.json"
         run(SmallReplay(), folder, "--json", str(written), "--seed", "3")
         said = capsys.readouterr()
-        assert "round 2, chosen by the GP" in said.out
+        assert "round 2, chosen vote by vote" in said.out
         assert "round 2, random, 5 votes each" in said.out
         assert "round 2, random, spread thin" in said.out
         assert "line 102 (gone): missing" in said.err
