@@ -25,12 +25,13 @@ SCORES = {
     "balanced_accuracy": "balanced",
     "binary_accuracy": "elliptical or not",
 }
+OURS = "design, vote by vote"
+AHEAD = ("design ahead, nats", "design ahead, accuracy", "seeds it is behind: nats, accuracy")
 ARMS = {
     "random, 5 votes each": lambda found: found["control"]["rounds"],
     "random, spread thin": lambda found: found["thin"]["rounds"],
-    "design, vote by vote": lambda found: found["rounds"],
+    OURS: lambda found: found["rounds"],
 }
-THIN = "random, spread thin"
 
 
 def table():
@@ -47,22 +48,15 @@ def rows_of(found):
         way: np.array([_scores(rounds(each)[-1]) for each in found]) for way, rounds in ARMS.items()
     }
     first = np.array([_scores(each["rounds"][0]) for each in found])
-    thin = last[THIN]
-    blank = {"over spread thin: nats": "", "over spread thin: accuracy": "", "seeds worse": ""}
-    rows = [
-        {"way": "all, first round", "votes": _votes(found, ARMS[THIN], 0), **_cells(first), **blank}
-    ]
+    blank = dict.fromkeys(AHEAD, "")
+    begun = {"way": "all, first round", "votes": _votes(found, ARMS[OURS], 0)}
+    rows = [begun | _cells(first) | blank]
     for way, scores in last.items():
-        gained = scores - thin
-        more = {
-            "over spread thin: nats": interval(-gained[:, 0]),
-            "over spread thin: accuracy": interval(gained[:, 1]),
-            "seeds worse": f"{(gained[:, 0] > 0).sum()} of {len(gained)}",
-        }
-        votes = _votes(found, ARMS[way], -1)
-        rows.append(
-            {"way": way, "votes": votes, **_cells(scores), **(blank if way == THIN else more)}
-        )
+        ahead = last[OURS] - scores
+        nats, right = -ahead[:, 0], ahead[:, 1]
+        told = (interval(nats), interval(right), f"{(nats < 0).sum()}, {(right < 0).sum()}")
+        row = {"way": way, "votes": _votes(found, ARMS[way], -1), **_cells(scores)}
+        rows.append(row | (blank if way == OURS else dict(zip(AHEAD, told, strict=True))))
     return rows
 
 

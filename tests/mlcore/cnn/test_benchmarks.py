@@ -145,11 +145,14 @@ def test_ways_to_spend_votes_are_compared_by_seed(load):
     rows = load("replay_rounds").rows_of([seed(0.9, 0.6, 0.5, 0.4), seed(0.8, 0.7, 0.5, 0.6)])
     by_way = {row["way"]: row for row in rows}
     assert by_way["all, first round"]["votes"] == "10"
-    design = by_way["design, vote by vote"]
+    design, each, thin = (
+        by_way[way]
+        for way in ("design, vote by vote", "random, 5 votes each", "random, spread thin")
+    )
     assert design["votes"] == "30"
     assert design["nats per vote"].startswith("0.500 ±")
-    assert design["over spread thin: nats"].startswith("0.000 ±")
-    assert design["seeds worse"] == "1 of 2"
-    assert by_way["random, 5 votes each"]["over spread thin: nats"].startswith("-0.150 ±")
-    assert by_way["random, spread thin"]["seeds worse"] == ""
+    ahead, right, behind = load("replay_rounds").AHEAD
+    assert (thin[ahead][:5], each[ahead][:5], design[ahead]) == ("0.000", "0.150", "")
+    assert each[right] == each[ahead]
+    assert (thin[behind], each[behind]) == ("1, 1", "0, 0")
     assert len({tuple(row) for row in rows}) == 1
