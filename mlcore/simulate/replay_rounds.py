@@ -17,6 +17,7 @@ from mlcore.progress import OnProgress, ShouldStop, report
 from mlcore.round_plan import RoundPlan
 from mlcore.simulate.replay_pool import crowd_fractions
 from mlcore.simulate.replay_report import MislabelScore, RoundScore, score_mislabels, score_round
+from mlcore.simulate.votes_strategies import spread_thin
 from mlcore.training_round import STAGES, run_round
 
 if TYPE_CHECKING:
@@ -99,18 +100,17 @@ class ReplayRounds:
 
     def _more(self, arm: str, number: int, asked: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the votes (n,) that an arm asks for beyond those that it has."""
+        votes, most = self.sizes.later * self.plan.votes_per_galaxy, self.plan.retirement_votes
+        if arm == THIN:
+            more = np.zeros_like(asked)
+            more[self.order] = spread_thin(asked[self.order], votes, most)
+            return more
         if arm == CHOSEN:
             rows, wanted = self._queued(number - 1)
-        elif arm == THIN:
-            # One more vote everywhere before there are two more anywhere.
-            turns = [asked[self.order] + turn for turn in range(self.plan.retirement_votes)]
-            rows = np.tile(self.order, len(turns))[np.argsort(np.ravel(turns), kind="stable")]
-            wanted = np.ones(len(rows), dtype=np.int64)
         else:
             rows = self.order[asked[self.order] == 0]
             wanted = np.full(len(rows), self.plan.votes_per_galaxy)
-        most = self.plan.retirement_votes - asked
-        return spend(self.sizes.later * self.plan.votes_per_galaxy, rows, wanted, most)
+        return spend(votes, rows, wanted, most - asked)
 
     def _folder(self, number: int, arm: str) -> Path:
         return self.directory / f"round-{number}-{CHOSEN if number == 1 else arm}"

@@ -100,11 +100,27 @@ class RandomThin:
 
     def ask(self, known: VotesSoFar, n_votes: int) -> NDArray[np.int64]:
         """See `Strategy`."""
-        place = np.empty(len(known.order), dtype=np.int64)
-        place[known.order] = np.arange(len(place))
-        turns = known.asked[:, None] + np.arange(FULL_VOTES)
-        next_turns = np.sort((turns * len(place) + place[:, None])[turns < FULL_VOTES])[:n_votes]
-        return np.bincount(next_turns % len(place), minlength=len(place))[place]
+        more = np.zeros_like(known.asked)
+        more[known.order] = spread_thin(known.asked[known.order], n_votes, FULL_VOTES)
+        return more
+
+
+def spread_thin(asked: NDArray[np.int64], n_votes: int, most: int) -> NDArray[np.int64]:
+    """Return how many of `n_votes` more votes (m,) each galaxy gets, where the fewest come first.
+
+    Parameters
+    ----------
+    asked
+        Votes (m,) so far, of m >= 1 galaxies; of those with as many the first comes first.
+    n_votes
+        To give out, at the most.
+    most
+        Votes that a galaxy may have in all.
+    """
+    turns = asked[:, None] + np.arange(most)
+    places = np.arange(len(asked))[:, None]
+    following = np.sort((turns * len(asked) + places)[turns < most])[:n_votes]
+    return np.bincount(following % len(asked), minlength=len(asked))
 
 
 @dataclass(frozen=True)
