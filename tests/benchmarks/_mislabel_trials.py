@@ -16,7 +16,7 @@ from mlcore.gp.mislabels import expected_false_discoveries, surprise
 from mlcore.gp.predictive import certain_counts
 from mlcore.tree import DecisionTree
 
-FOLDS, BUDGET, RATES, SUSPECT = 5, 0.05, (0.1, 0.2), 0.1
+FOLDS, BUDGET, RATES = 5, 0.05, (0.1, 0.2)
 SCORERS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 GP_DRAWS = 128
 # A forest of 100 trees cannot say how much below 1 in 100 a chance is.
@@ -27,15 +27,14 @@ TREES, FLOOR = 20.0, 0.05
 class Trial:
     """What one seed gave: scores by name, larger more suspect, and what was flagged.
 
-    `flags` has, by rate, how many were flagged, how many of them were planted, how many others
-    are suspect as published, and how many of these we expect to be wrong; `issues` the same for
-    `find_label_issues`.
+    `flagged` has by rate which galaxies (n,) were flagged, and `issues` which ones
+    `find_label_issues` found.
     """
 
     wrong: np.ndarray
     scores: dict
-    flags: dict
-    issues: tuple
+    flagged: dict
+    issues: np.ndarray
     rate: float
 
     def average_precision(self, name):
@@ -80,11 +79,8 @@ def _ours(galaxies, counts, forests, means, seed, *, certain):
     return surprise(counts, tree, concentrations=alpha, left_out=means, certain=certain, seed=seed)
 
 
-def run(galaxies, kind, seed, published):
-    """Spoil the labels, predict out of fold, and let everybody score the same predictions.
-
-    `published` has the `published_doubts` (n,).
-    """
+def run(galaxies, kind, seed):
+    """Spoil the labels, predict out of fold, and let everybody score the same predictions."""
     spoilt = spoil(galaxies, kind, seed)
     hard = kind.endswith("flips")
     counts = certain_counts(spoilt.labels, galaxies.n_classes) if hard else spoilt.counts
@@ -102,20 +98,10 @@ def run(galaxies, kind, seed, published):
     return Trial(
         spoilt.wrong,
         scores,
-        {
-            rate: _counted(expected_false_discoveries(local) <= rate, spoilt, published)
-            for rate in RATES
-        },
-        _counted(found, spoilt, published),
+        {rate: expected_false_discoveries(local) <= rate for rate in RATES},
+        found,
         float((1.0 - local).mean()),
     )
-
-
-def _counted(flagged, spoilt, published):
-    doubts = published[flagged & ~spoilt.wrong]
-    suspects = doubts[doubts > SUSPECT]
-    planted = spoilt.wrong[flagged].sum()
-    return int(flagged.sum()), int(planted), len(suspects), float(suspects.sum())
 
 
 def _cleanlab(name, spoilt, chances):

@@ -71,11 +71,12 @@ class Spoilt:
     wrong: np.ndarray
 
 
-def real_galaxies(part="judged"):
+def real_galaxies(part="judged", *, spirals_together=False):
     """Return the three main classes of sdss_gz1, or None where it is not there.
 
     Dealt by a hash of the id: methods were chosen on "chosen-on", four galaxies in ten, and
-    figures are of "judged", the other six.
+    figures are of "judged", the other six. With `spirals_together` edge-on galaxies count as
+    spirals, so that there are two classes.
     """
     if not (REAL / "sdss_gz1").is_dir():
         return None
@@ -88,7 +89,11 @@ def real_galaxies(part="judged"):
     ids, paths = [galaxy.id_str for galaxy in kept], [galaxy.image.resolve() for galaxy in kept]
     cache = ImageCache.build(paths, ids, KEPT / f"sdss_gz1-{part}", size=SIZE, crop_fraction=0.625)
     truth = np.array([MAIN_CLASSES[galaxy.class_slug] for galaxy in kept])
-    return _galaxies("sdss_gz1", ids, truth, CROWD[truth], cache.images)
+    crowd = CROWD[truth]
+    if not spirals_together:
+        return _galaxies("sdss_gz1", ids, truth, crowd, cache.images)
+    crowd = np.column_stack([crowd[:, 0], crowd[:, 1:].sum(axis=1)])
+    return _galaxies("sdss_gz1, two classes", ids, np.minimum(truth, 1), crowd, cache.images)
 
 
 def part_of(id_str):
