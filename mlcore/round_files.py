@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mlcore.round_plan import RoundPlan
 
 SUBJECTS = Path("input", "subjects.parquet")
+#: Verdicts of experts without answers, from earlier rounds; it need not be there.
+JUDGED_BEFORE = Path("input", "judged.parquet")
+CALLED_RIGHT, CALLED_UNSURE = "votes-right", "unsure"
 #: Columns that it need not have.
 VERDICT, RECEIVED = "verdict", "received"
 #: What the flag stage says of the flagged, and its folder of pictures.
@@ -123,6 +126,26 @@ class RoundFiles:
                     yield self._rows(batch)
         except (OSError, pa.ArrowInvalid) as error:
             raise ArtefactError(f"{SUBJECTS} must be a Parquet file, is not: {error}") from error
+
+    def judged_before(self) -> dict[tuple[str, str], str]:
+        """Return (galaxy, question) to what an expert said of the votes, giving no answers.
+
+        `CALLED_RIGHT` or `CALLED_UNSURE`. Nothing is known where the file is not there, as in
+        rounds of earlier releases.
+
+        Raises
+        ------
+        ArtefactError
+            Where the file is damaged.
+        """
+        path = self.directory / JUDGED_BEFORE
+        if not path.is_file():
+            return {}
+        try:
+            rows = pq.read_table(path, columns=["id_str", "question", "verdict"]).to_pylist()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ArtefactError(f"{JUDGED_BEFORE} must be Parquet, is not: {error}") from error
+        return {(row["id_str"], row["question"]): row["verdict"] for row in rows}
 
     def _check_columns(self, names: list[str]) -> None:
         wanted = ["id_str", "file_loc", "control", "retired", "pending"]

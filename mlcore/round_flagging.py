@@ -29,7 +29,7 @@ from mlcore.gp.reduce import Reducer
 from mlcore.round_calibration import unseen_concentrations
 from mlcore.round_catalogue import voted_rows
 from mlcore.round_encoder import pretrained
-from mlcore.round_files import EVIDENCE, PICTURES
+from mlcore.round_files import CALLED_RIGHT, CALLED_UNSURE, EVIDENCE, PICTURES
 from mlcore.round_learning import image_cache
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     """Write ``mislabels.parquet``: every judged subject, the most doubtful votes first.
 
     Judged are those that `min_flag_votes` volunteers have seen, without those that experts
-    have judged; rates are theirs alone.
+    have answered for; rates are theirs alone. Where an expert has called the votes on a question
+    right, the galaxy is listed at another one, or last.
     Training galaxies are judged by networks of the other folds, those of the control panel
     by the round's own, which never saw them; and all by a Gaussian process with each galaxy
     left out, on features that owe nothing to any vote.
@@ -102,6 +103,7 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
     )
     # An expert's answers are no volunteers' votes: they teach, and are not doubted.
     votes = np.where(_judged_by_experts(files, ids)[:, None], 0.0, counts)
+    before = files.judged_before()
     seen = votes[:, plan.tree.question_slices[plan.tree.start]].sum(axis=1)
     candidates = flag_mislabels(
         ids,
@@ -110,10 +112,12 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
         gp,
         plan.tree,
         may_flag=seen >= plan.config.min_flag_votes,
+        called_right=_called_right(before, ids, plan.tree),
         false_discovery_rate=1.0,
         seed=plan.seed,
     )
-    flagged = _count_flagged(candidates, plan.config)
+    unsure = {pair for pair, verdict in before.items() if verdict == CALLED_UNSURE}
+    flagged = _count_flagged(candidates, plan.config, unsure)
     _write_candidates(candidates, flagged, folder / "mislabels.parquet")
     _write_evidence(files, cache, Judged(ids, rows, counts, features), candidates[:flagged])
     return {"judged": len(candidates), "flagged": flagged, "fallback": problem}
@@ -125,10 +129,35 @@ def _judged_by_experts(files: RoundFiles, ids: list[str]) -> NDArray[np.bool_]:
     return np.array([id_str in judged for id_str in ids], dtype=bool)
 
 
-def _count_flagged(candidates: list[MislabelCandidate], config: RoundConfig) -> int:
-    """Return how many of the ranked candidates experts are asked about."""
+def _called_right(
+    before: dict[tuple[str, str], str], ids: list[str], tree: DecisionTree
+) -> NDArray[np.bool_]:
+    """Return the questions (n, Q) on which an expert has called the votes right."""
+    row_of = {id_str: row for row, id_str in enumerate(ids)}
+    place_of = {question: place for place, question in enumerate(tree.question_slices)}
+    called = np.zeros((len(ids), len(place_of)), dtype=bool)
+    for (id_str, question), verdict in before.items():
+        if verdict == CALLED_RIGHT and id_str in row_of and question in place_of:
+            called[row_of[id_str], place_of[question]] = True
+    return called
+
+
+def _count_flagged(
+    candidates: list[MislabelCandidate], config: RoundConfig, unsure: set[tuple[str, str]]
+) -> int:
+    """Return how many of the ranked candidates experts are asked about.
+
+    They are not asked again about votes of which one was `unsure`: among the first there are
+    `review_at_least` others.
+    """
     below = sum(candidate.q_value <= config.false_discovery_rate for candidate in candidates)
-    return max(below, min(config.review_at_least, len(candidates)))
+    others = [
+        place
+        for place, each in enumerate(candidates, start=1)
+        if (each.id_str, each.question) not in unsure
+    ]
+    asked = others[: config.review_at_least]
+    return max(below, *asked, 0)
 
 
 def _judged(

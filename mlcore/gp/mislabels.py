@@ -11,7 +11,7 @@ et al. 2004; Mueller et al. 2004).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mlcore.tree import DecisionTree, Question
 
 GP_DRAWS = 128
+#: Log odds of votes that an expert has called right: below those of any others.
+CALLED_RIGHT_ODDS = -50.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,15 @@ class SurpriseTable:
     log_odds: Floats
     expected: Floats
     votes: Floats
+
+    def knowing(self, called_right: Bools) -> SurpriseTable:
+        """Return the table where votes (n, Q) that an expert called right surprise nobody."""
+        known = called_right & ~np.isnan(self.p_values)
+        return replace(
+            self,
+            p_values=np.where(known, 1.0, self.p_values),
+            log_odds=np.where(known, CALLED_RIGHT_ODDS, self.log_odds),
+        )
 
     def galaxy_p_values(self) -> Floats:
         """Return one p-value (n,) per galaxy: weighted Bonferroni over its questions.
@@ -212,6 +223,7 @@ def flag_mislabels(
     *,
     certain: bool = False,
     may_flag: npt.ArrayLike | None = None,
+    called_right: npt.ArrayLike | None = None,
     false_discovery_rate: float = 0.1,
     review_budget: int | None = None,
     seed: int = 0,
@@ -265,7 +277,7 @@ def flag_mislabels(
         left_out=left_out,
         certain=certain,
         seed=seed,
-    )
+    ).knowing(_called_right(called_right, (len(votes), len(tree.question_slices))))
     q_values = expected_false_discoveries(
         np.where(_allowed(may_flag, len(votes)), table.local_false_discovery_rates(), np.nan)
     )
@@ -282,6 +294,15 @@ def _allowed(may_flag: npt.ArrayLike | None, n_galaxies: int) -> Bools:
     if allowed.shape != (n_galaxies,):
         raise InvalidInputError(f"may_flag must be ({n_galaxies},), is {allowed.shape}")
     return allowed
+
+
+def _called_right(called_right: npt.ArrayLike | None, shape: tuple[int, int]) -> Bools:
+    if called_right is None:
+        return np.zeros(shape, dtype=bool)
+    known = np.asarray(called_right, bool)
+    if known.shape != shape:
+        raise InvalidInputError(f"called_right must be {shape}, is {known.shape}")
+    return known
 
 
 def _log_odds(counts: Floats, predictive: VotePredictive) -> Floats:

@@ -31,7 +31,10 @@ SCRATCH = "network from scratch"
 NETWORK = "ours, network alone: pretrained, shape features"
 TRAINED = {
     SCRATCH: replace(ALONE, shape_features=False, pretrain_steps=0),
+    "ours, network alone: from scratch, shape features": replace(ALONE, pretrain_steps=0),
+    "ours, network alone: pretrained, no shape features": replace(ALONE, shape_features=False),
     NETWORK: ALONE,
+    "ours: network and look-alikes, nothing pretrained": replace(OURS, pretrain_steps=0),
     "ours: network and look-alikes": OURS,
 }
 
@@ -187,12 +190,16 @@ def _trained(galaxies, folder, encoder, name, seed):
     """Answers of a network trained on the votes, as a round trains it but not recalibrated."""
     from mlcore.cnn.predict import predict
 
-    model = network(galaxies, folder, encoder, name, seed)
-    if TRAINED[name].lookalikes:
+    config, model = TRAINED[name], network(galaxies, folder, encoder, name, seed)
+    if config.lookalikes:
         labelled, _ = galaxies.few(seed, LABELS)
-        votes = galaxies.votes(labelled)
         model = _galaxies.with_lookalikes(
-            model, galaxies.pool.cache, labelled, votes, encoder=encoder, seed=seed
+            replace(model, config=config),
+            galaxies.pool.cache,
+            labelled,
+            galaxies.votes(labelled),
+            encoder=encoder if config.pretrain_steps else None,
+            seed=seed,
         )
     test = galaxies.test.cache
     return predict(model, test, np.arange(len(test))).concentrations.argmax(axis=1)

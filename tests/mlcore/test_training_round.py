@@ -293,6 +293,39 @@ class TestWholeRound:
         found = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
         assert not {"s:1", "s:2"} & set(found["id_str"])
 
+    def test_votes_that_an_expert_called_right_come_last_and_spoil_no_rate(self, plan, copy):
+        before = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
+        called = before["id_str"][:2]
+        rows = {
+            "id_str": [each for each in called for _ in "12"],
+            "question": ["shape", "bright"] * 2,
+            "verdict": ["votes-right"] * 4,
+        }
+        pq.write_table(pa.table(rows), copy / "input" / "judged.parquet")
+        assert flag_subjects(RoundFiles(plan, copy))["judged"] == len(before["id_str"])
+        found = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
+        assert found["id_str"][:-2] == before["id_str"][2:]
+        assert set(found["id_str"][-2:]) == set(called)
+        local = expit(-np.array(before["score"][2:]))
+        np.testing.assert_allclose(found["q_value"][0], local[0])
+
+    def test_votes_that_left_an_expert_unsure_take_no_place_of_others(self, plan, copy):
+        asking = replace(
+            plan, config=replace(plan.config, false_discovery_rate=1e-9, review_at_least=3)
+        )
+        before = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
+        unsure = before["id_str"][:2]
+        rows = {"id_str": unsure, "question": before["question"][:2], "verdict": ["unsure"] * 2}
+        pq.write_table(pa.table(rows), copy / "input" / "judged.parquet")
+        assert flag_subjects(RoundFiles(asking, copy))["flagged"] == 5
+        found = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
+        assert found["id_str"] == before["id_str"]
+
+    def test_a_damaged_list_of_verdicts_is_named(self, plan, copy):
+        (copy / "input" / "judged.parquet").write_text("no Parquet")
+        with pytest.raises(ArtefactError, match=r"judged\.parquet must be Parquet, is not"):
+            flag_subjects(RoundFiles(plan, copy))
+
     def test_rates_are_those_of_galaxies_with_enough_volunteers(self, plan, copy):
         path = copy / "snapshot" / "training.parquet"
         table = pq.read_table(path)
@@ -615,17 +648,20 @@ class TestConfig:
 
 class TestReviewBudget:
     @pytest.mark.parametrize(
-        ("q_values", "at_least", "expected"),
+        ("q_values", "unsure", "at_least", "expected"),
         [
-            ((0.01, 0.2, 0.6), 0, 1),
-            ((0.01, 0.2, 0.6), 2, 2),
-            ((0.01, 0.02, 0.6), 1, 2),
-            ((0.3, 0.6), 10, 2),
-            ((), 10, 0),
+            ((0.01, 0.2, 0.6), (), 0, 1),
+            ((0.01, 0.2, 0.6), (), 2, 2),
+            ((0.01, 0.02, 0.6), (), 1, 2),
+            ((0.3, 0.6), (), 10, 2),
+            ((), (), 10, 0),
+            ((0.2, 0.3, 0.6, 0.7), (0, 2), 1, 2),
+            ((0.2, 0.3, 0.6, 0.7), (0, 2), 2, 4),
+            ((0.2, 0.3, 0.6, 0.7), (0, 1, 2, 3), 2, 0),
         ],
     )
     def test_experts_are_asked_about_what_the_rate_flags_and_at_least_the_budget(
-        self, q_values, at_least, expected
+        self, q_values, unsure, at_least, expected
     ):
         candidates = [
             MislabelCandidate(
@@ -641,4 +677,8 @@ class TestReviewBudget:
             )
             for rank, q in enumerate(q_values)
         ]
-        assert _count_flagged(candidates, RoundConfig(review_at_least=at_least)) == expected
+        config, before = (
+            RoundConfig(review_at_least=at_least),
+            {(str(each), "q") for each in unsure},
+        )
+        assert _count_flagged(candidates, config, before) == expected

@@ -2,7 +2,8 @@
 
 One row per subject that the workflow may serve: its id, its image, whether it is in the
 control panel, whether it is retired, the votes promised (leases out), whether an expert has
-judged it, the votes received, and its vote counts.
+judged it, the votes received, and its vote counts. Beside them stand the verdicts of earlier
+rounds that came without answers.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from django.db.models import Count
 from lenticular.classifications.models import Classification, Kind
 from lenticular.common.chunks import in_chunks
 from lenticular.consensus.models import Tally
+from lenticular.rounds.models import FlagState, MislabelFlag
 from lenticular.rounds.selectors import prediction_id
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectImage
+from lenticular.subjects.selectors import catalogue_id
 from mlcore.files import replacing, write_json
-from mlcore.round_files import RECEIVED, VERDICT
+from mlcore.round_files import CALLED_RIGHT, CALLED_UNSURE, JUDGED_BEFORE, RECEIVED, VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,12 +38,13 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 IMAGE_SIZE = "page"
+CALLED = {FlagState.VOTES_RIGHT: CALLED_RIGHT, FlagState.UNSURE: CALLED_UNSURE}
 EXPERT_VOTES = 20
 """How many volunteers' votes one expert's verdict weighs in training."""
 
 
 def write_inputs(round_: Round, folder: Path, *, on_progress: Callable[[float, str], None]) -> None:
-    """Write ``subjects.parquet`` and ``tree.json`` into `folder`, once.
+    """Write ``subjects.parquet``, ``judged.parquet`` and ``tree.json`` into `folder`, once.
 
     What is there already stays, so that a resumed round sees the votes it began with.
 
@@ -59,6 +63,7 @@ def write_inputs(round_: Round, folder: Path, *, on_progress: Callable[[float, s
     folder.mkdir(parents=True, exist_ok=True)
     tree = round_.version.tree
     write_json(folder / "tree.json", tree.to_dict())
+    _write_judged(round_, folder / JUDGED_BEFORE.name)
     total = QueueEntry.objects.filter(workflow=round_.workflow).count()
     schema = _schema(tree)
     with replacing(path) as partial, pq.ParquetWriter(partial, schema) as writer:
@@ -67,6 +72,25 @@ def write_inputs(round_: Round, folder: Path, *, on_progress: Callable[[float, s
             writer.write_table(_table(round_, tree, chunk, schema))
             written += len(chunk)
             on_progress(written / max(total, 1), f"{written:,} of {total:,} subjects read")
+
+
+def _write_judged(round_: Round, path: Path) -> None:
+    """Write what experts have said of votes without answers; on a question the latest counts."""
+    flags = MislabelFlag.objects.filter(round__workflow=round_.workflow, state__in=CALLED)
+    rows = flags.order_by("pk").values_list(
+        "subject__survey__slug", "subject__external_id", "question", "state"
+    )
+    called = {
+        (catalogue_id(survey, external_id), question): CALLED[FlagState(state)]
+        for survey, external_id, question, state in rows.iterator(chunk_size=CHUNK)
+    }
+    columns = {
+        "id_str": pa.array([id_str for id_str, _ in called], pa.string()),
+        "question": pa.array([question for _, question in called], pa.string()),
+        "verdict": pa.array(called.values(), pa.string()),
+    }
+    with replacing(path) as partial:
+        pq.write_table(pa.table(columns), partial)
 
 
 def _entries(round_: Round) -> Iterator[list[QueueEntry]]:

@@ -13,6 +13,8 @@ from mlcore.gp.mislabels import (
 )
 from mlcore.gp.predictive import certain_counts
 
+from .conftest import grow
+
 
 def galaxies(n, n_answers, votes, seed=0, planted=0.0):
     """Draw fractions, votes from them, and votes of another galaxy for the planted few."""
@@ -222,6 +224,39 @@ def test_the_rate_is_that_of_the_galaxies_that_may_be_flagged(one_question):
     np.testing.assert_allclose([each.q_value for each in found], expected)
     with pytest.raises(InvalidInputError, match=r"may_flag must be \(300,\), is \(2,\)"):
         flag_mislabels(ids, counts, alpha, None, one_question(4), may_flag=[True, False])
+
+
+def two_questions(seed):
+    """Make a tree that asks everybody two questions, and galaxies of which one has both wrong."""
+    tree = grow({"round": {"yes": "ring", "no": "ring"}, "ring": {"yes": None, "no": None}})
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(2, size=(300, 2))
+    kinds[0] = 0
+    said = np.where(np.arange(300)[:, None] == 0, 1 - kinds, kinds)
+    counts = np.concatenate(
+        [rng.multinomial(8, np.where(np.eye(2)[each] > 0, 0.95, 0.05)) for each in said.T], axis=1
+    )
+    alpha = np.concatenate([1.0 + 29.0 * np.eye(2)[each] for each in kinds.T], axis=1)
+    return tree, counts.astype(float), alpha
+
+
+def test_votes_called_right_on_one_question_can_be_wrong_on_another():
+    tree, counts, alpha = two_questions(seed=0)
+    ids = [str(row) for row in range(300)]
+    first = flag_mislabels(ids, counts, alpha, None, tree)[0]
+    assert first.id_str == "0"
+    called = np.zeros((300, 2), dtype=bool)
+    called[0, ["round", "ring"].index(first.question)] = True
+    second = flag_mislabels(ids, counts, alpha, None, tree, called_right=called)[0]
+    assert second.id_str == "0"
+    assert {first.question, second.question} == {"round", "ring"}
+    called[0] = True
+    last = flag_mislabels(
+        ids, counts, alpha, None, tree, called_right=called, false_discovery_rate=1.0
+    )
+    assert (len(last), last[-1].id_str, last[-1].p_value) == (300, "0", 1.0)
+    with pytest.raises(InvalidInputError, match=r"called_right must be \(300, 2\), is \(2,\)"):
+        flag_mislabels(ids, counts, alpha, None, tree, called_right=[True, False])
 
 
 @given(st.lists(st.floats(0, 1), max_size=20))

@@ -11,6 +11,7 @@ from lenticular.classifications.models import Arm, Classification, Kind
 from lenticular.consensus.models import Tally
 from lenticular.rounds import inputs
 from lenticular.rounds.inputs import EXPERT_VOTES, write_inputs
+from lenticular.rounds.models import FlagState, MislabelFlag, Round, RoundState
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectImage
 from lenticular.workflows.models import WorkflowVersion
@@ -84,6 +85,43 @@ def test_an_experts_verdict_takes_the_place_of_the_votes(read, pending, voluntee
     row = rows["s:1"]
     assert (row["shape_round"], row["shape_bar"]) == (EXPERT_VOTES, 0)
     assert [name for name, row in rows.items() if row["verdict"]] == ["s:1"]
+
+
+def test_verdicts_without_answers_are_told_the_latest_of_each_question(pending, tmp_path):
+    def flag(round_, number, question, state):
+        MislabelFlag.objects.create(
+            round=round_,
+            subject=subject(number),
+            question=question,
+            rank=number,
+            p_value=0.1,
+            q_value=0.1,
+            observed={},
+            expected={},
+            state=state,
+        )
+
+    later = Round.objects.create(
+        workflow=pending.workflow,
+        version=pending.version,
+        number=pending.number + 1,
+        state=RoundState.FAILED,
+        requested_by=pending.requested_by,
+        seed=1,
+    )
+    flag(pending, 1, "shape", FlagState.UNSURE)
+    flag(pending, 2, "shape", FlagState.VOTES_RIGHT)
+    flag(pending, 3, "shape", FlagState.OPEN)
+    flag(pending, 5, "shape", FlagState.MISLABEL)
+    flag(later, 1, "shape", FlagState.VOTES_RIGHT)
+    flag(later, 2, "bar", FlagState.UNSURE)
+    write_inputs(pending, tmp_path / "input", on_progress=lambda *_: None)
+    found = pq.read_table(tmp_path / "input" / "judged.parquet").to_pylist()
+    assert {(row["id_str"], row["question"]): row["verdict"] for row in found} == {
+        ("s:1", "shape"): "votes-right",
+        ("s:2", "shape"): "votes-right",
+        ("s:2", "bar"): "unsure",
+    }
 
 
 def test_the_votes_received_are_volunteers_on_this_version(read, pending, volunteer):
