@@ -33,11 +33,64 @@ def test_the_planted_are_as_many_as_said_and_mislead(bench, galaxies):
 
 def test_everybody_scores_the_same_galaxies(bench, galaxies):
     trials = bench("_mislabel_trials")
-    trial = trials.run(galaxies, "careless volunteers", 1, np.zeros(300))
+    trial = trials.run(galaxies, "careless volunteers", 1)
     assert {"ours", "self_confidence, forest", "CROWDLAB, joined"} <= trial.scores.keys()
     for name in trial.scores:
         assert 0 < trial.average_precision(name) <= 1
         assert 0 <= trial.recall(name) <= 1
+
+
+def trial_of(bench, flagged, wrong):
+    masks = {rate: np.isin(np.arange(6), flagged) for rate in (0.1, 0.2)}
+    return bench("_mislabel_trials").Trial(
+        np.isin(np.arange(6), wrong), {}, masks, np.zeros(6, dtype=bool), 0.1
+    )
+
+
+def test_flags_are_counted_by_what_was_planted_and_what_was_suspect_before(bench):
+    trial, published = trial_of(bench, [0, 1, 2, 3], [0, 5]), np.array([0.9, 0.05, 0.3, 0.5, 1, 1])
+    assert bench("mislabels")._counts(trial, 0.1, published) == (4, 1, 2, 0.8)
+
+
+def test_a_flag_is_right_where_two_of_three_readers_see_another_class(bench):
+    readings = bench("mislabel_readings")
+
+    class Six:
+        ids = tuple("abcdef")
+        truth = np.array([2, 2, 2, 1, 0, 0])
+
+    def seen(*three, why="flagged"):
+        return dict(zip(readings.READERS, three, strict=True)) | {"why": why}
+
+    read = {
+        "a": seen("disc", "disc", "edge-on"),
+        "b": seen("elliptical", "edge-on", "elliptical"),
+        "c": seen("disc", "edge-on", "edge-on"),
+        "d": seen("disc", "unsure", "merger"),
+        "e": seen("spiral", "disc", "edge-on", why="control"),
+    }
+    wrong = [readings._called_wrong(Six, read, rule) for rule in (readings.NAMES, readings.BUTTONS)]
+    assert [each.tolist() for each in wrong] == [
+        [True, True, False, False, True, False],
+        [False, True, False, False, True, False],
+    ]
+    trials = [trial_of(bench, [0, 1, 3, 5], [3]), trial_of(bench, [0, 1, 3, 5], [3])]
+    was_read = np.isin(Six.ids, list(read))
+    row = readings._row("uniform flips", 0.1, trials, was_read, wrong)
+    assert (row["flags a seed"], row["not planted"], row["not read"]) == ("4.0", "3", "2")
+    assert row["planted"].startswith("0.25 ")
+    assert row["or another class by name"].startswith("0.75 ")
+    assert row["or by button"].startswith("0.50 ")
+    assert readings._controls(Six, read, wrong)["or by button"] == "1.00"
+
+
+def test_every_reading_is_a_class_or_none(bench):
+    readings = bench("mislabel_readings")
+    rows = list(readings.csv.DictReader(readings.READINGS.read_text().splitlines()))
+    assert len({row["objid"] for row in rows}) == 106
+    assert sum(row["why"] == "control" for row in rows) == 53
+    said = {row[reader] for row in rows for reader in readings.READERS}
+    assert said == {*readings.NAMES, "merger", "unsure"}
 
 
 def test_a_review_of_all_finds_all(bench):
