@@ -105,7 +105,9 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
     Columns: ``id_str``; ``score`` (of the rule: for ``information``, nats per vote);
     ``rank`` from 0, the batch first, then by score, the control panel last;
     ``votes``, received when the round read them; ``votes_wanted`` beyond those, the promised
-    included; ``top_answer``, the network's, to the first question. Beside it,
+    included; ``top_answer``, the network's, to the first question. Under the rule ``design``
+    galaxies come after the batch in random order, those with the fewest votes first, and get one
+    more each: votes spread thin teach more than many on the best scores. Beside it,
     ``neighbours/`` holds the galaxies that look alike (`mlcore.neighbours`). Where no
     question could be learned, the order is random, and the stage's record says so.
     """
@@ -117,9 +119,9 @@ def choose_subjects(files: RoundFiles) -> dict[str, Any]:
         scores = work.scores()
         found = _write_neighbours(files, survey, model)
         batch, wanted = work.batch(scores)
-        order = _order(scores, batch, survey.control[candidates])
-        remaining = files.plan.config.retirement_votes - survey.votes[candidates]
-        remaining[batch] = np.minimum(remaining[batch], wanted)
+        order = _order(work.turns(scores), batch, survey.control[candidates])
+        remaining = work.remaining()
+        remaining[batch] = np.minimum(work.left[batch], wanted)
         queue = work.queue(order, scores, remaining)
     with replacing(folder / "queue.parquet") as partial:
         pq.write_table(queue, partial)
@@ -189,6 +191,34 @@ class _Choosing:
             self.files.report("acquire", 0.4 + 0.4 * block.stop / n, said)
         return scores
 
+    @property
+    def left(self) -> NDArray[np.int64]:
+        """Votes (m,) that each candidate lacks to retirement, the promised included."""
+        left: NDArray[np.int64] = (
+            self.files.plan.config.retirement_votes - self.survey.votes[self.candidates]
+        )
+        return left
+
+    @property
+    def spreads_thin(self) -> bool:
+        """Whether galaxies outside the batch get a vote each, even where chance chooses all."""
+        return self.files.plan.config.acquisition == "design"
+
+    def remaining(self) -> NDArray[np.int64]:
+        """Return the votes (m,) that each candidate wants outside the batch."""
+        if not self.spreads_thin:
+            return self.left
+        return np.minimum(self.left, self.survey.pending[self.candidates] + 1)
+
+    def turns(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what orders the candidates (m,) after the batch: low ones come first."""
+        if not self.spreads_thin:
+            return -scores
+        given = self.survey.votes[self.candidates] + self.survey.pending[self.candidates]
+        chance = np.random.default_rng([self.files.plan.seed, 3]).random(len(given))
+        turns: NDArray[np.float64] = given + chance
+        return turns
+
     def batch(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
         """Return the batch, as places among the candidates, and the votes it wants."""
         config = self.files.plan.config
@@ -198,7 +228,7 @@ class _Choosing:
         best = active[np.argsort(-scores[active], kind="stable")]
         if self.rule.counts_votes and len(best):
             return self._diverse(*self._shortlist(best), scores)
-        places = best[: config.batch]
+        places = best[: 0 if self.spreads_thin else config.batch]
         return places, np.full(len(places), config.retirement_votes, dtype=np.int64)
 
     def _shortlist(self, best: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -276,12 +306,12 @@ def _write_neighbours(files: RoundFiles, survey: Survey, model: VoteModel) -> di
 
 
 def _order(
-    scores: NDArray[np.float64], batch: NDArray[np.intp], control: NDArray[np.bool_]
+    turns: NDArray[np.float64], batch: NDArray[np.intp], control: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    """Return the candidates in the order of asking: batch, by score, control panel."""
+    """Return the candidates in the order of asking: batch, others by turn, control panel."""
     group = np.where(control, 2, 1)
     group[batch] = 0
-    within = -scores.copy()
+    within = turns.copy()
     within[batch] = np.arange(len(batch))
     order: NDArray[np.intp] = np.lexsort((within, group))
     return order

@@ -100,8 +100,34 @@ def test_every_rule_makes_a_queue(rule, tmp_path, tree):
     assert 0 < record["batch"] == CONFIG.batch or rule == "design"
     assert record["batch_votes"] == sum(queue["votes_wanted"][: record["batch"]])
     assert len(set(queue["id_str"])) == N - 1
-    rest = queue["score"][record["batch"] :]
-    assert rest == sorted(rest, reverse=True)
+    if rule != "design":
+        rest = queue["score"][record["batch"] :]
+        assert rest == sorted(rest, reverse=True)
+
+
+def test_after_the_batch_votes_are_spread_thin_at_random(tmp_path, tree):
+    looks, counts = a_survey()
+    pending = np.where(np.arange(N) % 7 == 0, 2, 0).astype(np.int32)
+    config = replace(CONFIG, acquisition="design")
+    record, queue = choose(tmp_path, tree, looks, counts, config=config, pending=pending)
+    rest = slice(record["batch"], None)
+    rows = np.array([int(id_str[2:]) for id_str in queue["id_str"][rest]])
+    given = VOTES * (rows < 60) + pending[rows]
+    assert given.tolist() == sorted(given)
+    assert queue["votes_wanted"][rest] == (pending[rows] + 1).tolist()
+    none = rows[given == 0]
+    assert len(none) > 5
+    assert none.tolist() != sorted(none)
+    _, again = choose(tmp_path, tree, looks, counts, config=config, pending=pending)
+    assert again == queue
+
+
+def test_where_chance_chooses_all_votes_are_spread_thin_too(tmp_path, tree):
+    config = replace(CONFIG, acquisition="design")
+    record, queue = choose(tmp_path, tree, *a_survey(voted=3), config=config)
+    assert (record["rule"], record["batch"]) == ("random", 0)
+    assert set(queue["votes_wanted"]) == {1}
+    assert {int(id_str[2:]) for id_str in queue["id_str"][-3:]} == {0, 1, 2}
 
 
 @pytest.mark.parametrize("rule", ["design", "information"])

@@ -33,6 +33,7 @@ from lenticular.common.errors import ConflictError, InvalidInputError
 from lenticular.consensus.models import Retirement
 from lenticular.selection.drawing import PRACTISED, WINDOWS, Candidates, Draw, draws
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
+from lenticular.selection.queue import ask_for_more
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -93,7 +94,10 @@ def lease_subjects(
     volunteer_ids = identities(volunteer)
     leases = _in_hand(workflow, volunteer_ids, count, now)
     if len(leases) < count:
-        candidates = find_candidates(workflow, volunteer_ids, count - len(leases))
+        lacking = count - len(leases)
+        candidates = find_candidates(workflow, volunteer_ids, lacking)
+        if not candidates.active and ask_for_more(workflow=workflow):
+            candidates = find_candidates(workflow, volunteer_ids, lacking)
         drawn = draws(
             candidates,
             gold_share=workflow.gold_share,

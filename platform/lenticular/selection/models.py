@@ -50,6 +50,11 @@ class QueueEntry(models.Model):
                 name="control_queue",
                 condition=Q(in_panel=True, is_retired=False, room__gt=0),
             ),
+            models.Index(
+                fields=["workflow", "wanted", "shuffle", "id"],
+                name="unfinished_queue",
+                condition=Q(in_panel=False, is_retired=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lenticular.workflows.models import Workflow, WorkflowVersion
 
 CHUNK = 500
+AT_ONCE = 500
+"""Subjects that `ask_for_more` makes room for at a time."""
 
 
 def shuffle_of(*, workflow: str, survey: str, external_id: str) -> float:
@@ -94,6 +96,49 @@ def reopen_queue(*, workflow: Workflow) -> int:
         _store(reopened)
         changed, after = changed + len(reopened), subject_ids[-1]
     return changed
+
+
+def ask_for_more(*, workflow: Workflow) -> int:
+    """Make room for one more vote on some subjects, where the queue wants no vote at all.
+
+    Rounds ask for a few votes on each subject, and the next round may be long in coming. So the
+    subjects outside the panel of which the fewest votes were wanted are asked about again, in
+    shuffle order, until they are retired.
+
+    Returns
+    -------
+    int
+        The subjects that have room now; 0 where others have some, or nothing is left to ask.
+    """
+    unfinished = _unfinished(workflow)
+    if not unfinished.exists() or unfinished.filter(room__gt=0).exists():
+        return 0
+    return _make_room(workflow)
+
+
+def _unfinished(workflow: Workflow) -> QuerySet[QueueEntry]:
+    return QueueEntry.objects.filter(workflow=workflow, in_panel=False, is_retired=False)
+
+
+@transaction.atomic
+def _make_room(workflow: Workflow) -> int:
+    """Do what `ask_for_more` says, unless somebody else has just done so."""
+    lock_workflow(workflow=workflow)
+    unfinished = _unfinished(workflow)
+    others = unfinished.filter(room__gt=0).count()
+    in_turn = unfinished.order_by("wanted", "shuffle", "id").values_list("subject_id", flat=True)
+    for start in range(0, 0 if others else unfinished.count(), AT_ONCE):
+        lacking = [
+            entry
+            for entry, standing in _locked_entries(workflow, in_turn[start : start + AT_ONCE])
+            if standing.current + standing.out < workflow.retirement_votes
+        ]
+        for entry in lacking:
+            entry.wanted, entry.room = entry.wanted + 1 - entry.room, 1
+        _store(lacking)
+        if lacking:
+            return len(lacking)
+    return others
 
 
 def _open_subjects(workflow: Workflow, after: int) -> list[int]:

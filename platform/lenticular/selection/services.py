@@ -12,6 +12,7 @@ from lenticular.selection.leasing import (
 )
 from lenticular.selection.queue import (
     ask_again_if_outdated,
+    ask_for_more,
     fill_queue,
     find_queue_differences,
     rebuild_queue,
@@ -27,6 +28,7 @@ __all__ = [
     "Served",
     "answer_lease",
     "ask_again_if_outdated",
+    "ask_for_more",
     "fill_queue",
     "find_lease",
     "find_queue_differences",

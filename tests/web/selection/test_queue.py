@@ -1,10 +1,14 @@
 import pytest
 
+from lenticular.accounts.services import create_anonymous_volunteer
+from lenticular.consensus.models import Retirement, RetirementReason
+from lenticular.selection import queue
 from lenticular.selection.models import QueueEntry
 from lenticular.selection.queue import shuffle_of
 from lenticular.selection.selectors import QueueState, queue_state
 from lenticular.selection.services import (
     QueueRow,
+    ask_for_more,
     fill_queue,
     lease_subjects,
     publish_queue,
@@ -19,6 +23,10 @@ from tests.universe import SMOOTH_ROUND, answer, classify, galaxy_png, small_tre
 
 def entries(universe):
     return {entry.subject_id: entry for entry in QueueEntry.objects.all()}
+
+
+def lease_in_all(universe, volunteer):
+    return lease_subjects(workflow=universe.workflow, volunteer=volunteer, count=50)
 
 
 def rows_for(universe, **changes):
@@ -174,3 +182,68 @@ def test_a_vote_for_a_gold_subject_keeps_the_room_s_invariant(db):
 
     assert held.arm == "gold"
     assert rebuild_queue(workflow=universe.workflow, check=True) == []
+
+
+class TestMoreIsAskedFor:
+    """Where all votes that a round wanted are given or promised, and subjects are not retired."""
+
+    @pytest.fixture
+    def used_up(self, quiet_universe):
+        """Nothing more is wanted of any subject outside the panel."""
+        self.outside().update(wanted=0, room=0)
+        yield quiet_universe
+        assert rebuild_queue(workflow=quiet_universe.workflow, check=True) == []
+
+    def outside(self):
+        return QueueEntry.objects.filter(in_panel=False).order_by("shuffle", "id")
+
+    def retire(self, entries, universe):
+        for entry in entries:
+            retire_entry(workflow=universe.workflow, subject_id=entry.subject_id)
+            Retirement.objects.create(
+                workflow=universe.workflow,
+                subject_id=entry.subject_id,
+                reason=RetirementReason.VOTE_COUNT,
+                votes=0,
+            )
+
+    def hold_all(self, universe):
+        """Return the subjects that one more volunteer is served, as many as there are."""
+        volunteer, held = create_anonymous_volunteer(), []
+        while len(leases := lease_in_all(universe, volunteer)) > len(held):
+            held = leases
+        return {one.subject_id for one in held}
+
+    def test_one_vote_of_those_of_which_the_fewest_were_wanted(self, used_up, monkeypatch):
+        monkeypatch.setattr(queue, "AT_ONCE", 2)
+        retired, second, third, fourth, *_ = self.outside()
+        self.retire([retired], used_up)
+        QueueEntry.objects.filter(pk=second.pk).update(wanted=1, room=1)
+        lease_in_all(used_up, used_up.anonymous)
+        panel = list(QueueEntry.objects.filter(in_panel=True).values("pk", "wanted", "room"))
+
+        assert ask_for_more(workflow=used_up.workflow) == 2
+        now_open = self.outside().filter(room__gt=0)
+        assert list(now_open.values_list("pk", "wanted", "room")) == [
+            (third.pk, 1, 1),
+            (fourth.pk, 1, 1),
+        ]
+        assert ask_for_more(workflow=used_up.workflow) == 0
+        assert (
+            list(QueueEntry.objects.filter(in_panel=True).values("pk", "wanted", "room")) == panel
+        )
+
+    def test_by_who_asks_for_a_subject(self, used_up):
+        active = {entry.subject_id for entry in self.outside()}
+        assert self.hold_all(used_up) >= active
+
+    def test_until_all_votes_that_retire_a_subject_are_promised(self, used_up):
+        active = {entry.subject_id for entry in self.outside()}
+        limit = used_up.workflow.retirement_votes
+        served = [self.hold_all(used_up) & active for _ in range(limit + 1)]
+        assert served == [active] * limit + [set()]
+        assert set(self.outside().values_list("wanted", "room")) == {(limit, 0)}
+
+    def test_of_nothing_where_all_are_retired(self, used_up):
+        self.retire(self.outside(), used_up)
+        assert ask_for_more(workflow=used_up.workflow) == 0
