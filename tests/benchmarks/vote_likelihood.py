@@ -13,15 +13,16 @@ import mlcore.cnn  # noqa: F401 - before torch
 
 # isort: split
 import numpy as np
+from whole_rounds import interval
 
 from mlcore.gp.fit import VoteGPConfig, fit_vote_gp
 from mlcore.simulate.votes_replay import VotesPlan, World
 from mlcore.simulate.votes_survey import survey_of_folder
 
-TITLE = "Skill from few votes, nats per volunteer: sdss_gz1, pool alone (mean of 4 seeds)"
+TITLE = "Skill from few votes, nats per volunteer: sdss_gz1, pool alone (means, 95% intervals)"
 ROOT = Path(__file__).parents[2]
 REAL = Path(os.environ.get("LENTICULAR_REAL_DATA", ROOT.parent / "shared" / "data")) / "sdss_gz1"
-SEEDS = range(100, 104)
+SEEDS = range(100, 100 + int(os.environ.get("LENTICULAR_BENCH_SEEDS", "8")))
 SIZES = ((300, 1), (300, 40), (1000, 1), (1000, 3), (1000, 40), (2000, 1), (2000, 3), (2000, 40))
 EXACT = VoteGPConfig(max_exact=1000, optimiser_steps=20)
 
@@ -49,12 +50,14 @@ def within_pool(survey):
 
 def _row(survey, worlds, galaxies, votes):
     pairs = [_skills(survey, world, galaxies, votes) for world in worlds]
-    ours, theirs = np.mean(pairs, axis=0)
+    ours, theirs = np.transpose(pairs)
     return {
         "galaxies": f"{galaxies:,}",
         "votes on each": str(votes),
-        "own likelihood (vote_regression)": f"{ours:.3f}",
-        "Gaussian targets (VoteGP)": f"{theirs:.3f}",
+        "own likelihood (vote_regression)": interval(ours),
+        "Gaussian targets (VoteGP)": interval(theirs),
+        "difference": interval(ours - theirs),
+        "seeds": str(len(SEEDS)),
     }
 
 

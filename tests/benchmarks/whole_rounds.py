@@ -90,12 +90,12 @@ def rows_of(found):
     return [begun | blank, *rows]
 
 
-def interval(values):
+def interval(values, places=3):
     """Return mean and half of the 95% interval, by Student's t."""
     if len(values) < 2:
-        return f"{values.mean():.3f}"
+        return f"{values.mean():.{places}f}"
     half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{values.mean():.3f} ± {half:.3f}"
+    return f"{values.mean():.{places}f} ± {half:.{places}f}"
 
 
 def _survey(folder):

@@ -25,7 +25,7 @@ def test_scoring_is_timed_beside_the_old_way(benchmark):
 
 
 def test_orders_are_compared_with_the_exact_one(benchmark):
-    rows = benchmark("gp_ranking").table(60, 120, 20, 32)
+    rows = benchmark("gp_ranking").table(60, 120, 20, 32, 1)
     found = [float(row["Spearman's rank correlation"]) for row in rows]
     assert min(found[:4]) > 0.9 > found[4]
     assert all(0 <= float(row["of the best 20"]) <= 1 for row in rows)
