@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mlcore.cnn.encoder import encoder_of
+from mlcore.cnn.hub import fetch_published
 from mlcore.cnn.pretrain import encoder_settings, pretrain
 from mlcore.cnn.weights import file_sha256
 from mlcore.errors import ArtefactError
@@ -48,6 +49,8 @@ def pretrained(
         When the round was asked to stop.
     """
     config = files.plan.config.train
+    # Here, where the round can be stopped meanwhile; whoever needs the encoder asks after this.
+    fetch_published(config.encoder, should_stop=files.should_stop)
     if config.pretrain_steps == 0 or encoder_of(config)[1].source == "hub":
         return None
     kept = _KeptEncoder(files.plan.shared / "pretrained", config)
