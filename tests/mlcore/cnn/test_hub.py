@@ -22,7 +22,8 @@ from mlcore.round_plan import RoundConfig, RoundPlan
 
 NAME = "hf_hub:mwalmsley/zoobot-encoder-test_resnet"
 ELSEWHERE = "hf_hub:mwalmsley/zoobot-encoder-test_convnext"
-SILENCE = 3.0
+# The client has to start within it, on a machine that has other work.
+SILENCE = 4.0
 PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]
 PROXIES += [name.upper() for name in PROXIES]
 
@@ -92,7 +93,6 @@ def _own_cache(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setattr(hub.settings, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(hub, "_ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(hub, "_SILENCE_SECONDS", SILENCE)
     forget_answers()
     yield
@@ -154,7 +154,8 @@ def test_other_names_ask_nobody(served):
     assert served.asked == []
 
 
-def test_a_hub_that_says_nothing_is_given_up_at_once(served):
+def test_a_hub_that_says_nothing_is_given_up_at_once(served, monkeypatch):
+    monkeypatch.setattr(hub, "_ANSWER_SECONDS", 0.3)
     served.before = lambda *_: served.hang()
     begun = time.monotonic()
     assert fetch_published(NAME) == "it did not answer within 0.3 s"
@@ -213,19 +214,17 @@ def test_one_that_stalls_in_the_file_is_given_up(served, monkeypatch):
     assert left == []
 
 
-def test_a_slow_one_that_goes_on_is_waited_for(served, monkeypatch):
-    monkeypatch.setattr(hub, "_SILENCE_SECONDS", 2.0)
-
+def test_a_slow_one_that_goes_on_is_waited_for(served):
     def send(_path, content, write):
         for start in range(0, len(content), 1 << 17):
             write(content[start : start + (1 << 17)])
-            time.sleep(0.5)
+            time.sleep(0.7)
 
     served.send = send
     begun = time.monotonic()
     _, origin = make_encoder(NAME)
     assert origin.source == "hub"
-    assert time.monotonic() - begun > 2.5
+    assert time.monotonic() - begun > SILENCE + 1
 
 
 def test_who_is_asked_to_stop_stops_at_once(served):
