@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlcore.errors import InvalidInputError
-from mlcore.files import replacing
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
+from mlcore.shard_files import is_whole, write_checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +35,6 @@ SEARCHED = 50_000
 SHARD = 8192
 _QUERIES, _BLOCK, _GROUP = 256, 8192, 32
 _STAGE = "acquire"
-_KEY = b"lenticular_source"
 
 
 @dataclass(frozen=True)
@@ -228,22 +226,12 @@ def write_neighbours(
     for number, start in enumerate(range(0, len(ids), SHARD)):
         stop_if_asked(should_stop, _STAGE)
         path, rows = directory / f"shard-{number:05d}.parquet", slice(start, start + SHARD)
-        if not _is_whole(path, source, len(ids[rows])):
+        if not is_whole(path, source=source, length=len(ids[rows])):
             pool = pool or Pool.draw(features, len(ids), seed=seed, searched=searched)
-            table = _table(ids, rows, features(rows), pool)
-            with replacing(path) as partial:
-                pq.write_table(table.replace_schema_metadata({_KEY: source.encode()}), partial)
+            write_checked(_table(ids, rows, features(rows), pool), path, source=source)
         done = min(start + SHARD, len(ids))
         report(on_progress, _STAGE, done / len(ids), f"{done:,} of {len(ids):,} galaxies compared")
     return {"galaxies": len(ids), "searched": min(len(ids), searched)}
-
-
-def _is_whole(path: Path, source: str, length: int) -> bool:
-    try:
-        footer = pq.read_metadata(path)
-    except (OSError, pa.ArrowInvalid):
-        return False
-    return bool((footer.metadata or {}).get(_KEY) == source.encode() and footer.num_rows == length)
 
 
 def _table(ids: Sequence[str], rows: slice, features: NDArray[np.float64], pool: Pool) -> pa.Table:

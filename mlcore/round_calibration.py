@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlcore.calibration import fit_calibration
 from mlcore.cnn.folds import out_of_fold
-from mlcore.errors import ArtefactError
-from mlcore.files import replacing
+from mlcore.errors import ArtefactError, UnreadableError
 from mlcore.round_catalogue import voted_rows
+from mlcore.shard_files import read_checked, write_checked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,46 +57,56 @@ def unseen_concentrations(
     """Return the folds' concentrations (n, A) of the training galaxies, not calibrated.
 
     The train stage's, where it made them; or else `stage` makes them, once, and goes on after
-    a kill where it was.
+    a kill where it was. What it has made and is spoilt before it is finished is made again.
 
     Raises
     ------
     ArtefactError
-        Where those that are there belong to other galaxies.
+        Where the finished train stage's are damaged, or belong to other galaxies.
     """
     rows, counts = voted_rows(files, "training", cache)
-    ids = [cache.ids[row] for row in rows]
-    folder = files.folder(stage).path
-    for kept in (files.folder("train").path / _NAME, folder / _NAME):
-        if kept.is_file():
-            # A kill may have come before the networks were removed.
-            shutil.rmtree(folder / "folds", ignore_errors=True)
-            return _read(kept, ids, files.plan.tree.label_cols)
-    found = out_of_fold(
-        cache,
-        rows,
-        counts,
-        files.plan.tree,
-        files.plan.config.train,
-        folds=files.plan.config.folds,
-        directory=folder / "folds",
-        seed=files.plan.seed,
-        start_from=start_from,
-        on_progress=files.part(stage, start, end),
-        should_stop=files.should_stop,
-    )
-    columns = dict(zip(files.plan.tree.label_cols, found.T, strict=True))
-    with replacing(folder / _NAME) as partial:
-        pq.write_table(pa.table({"id_str": ids, **columns}), partial)
-    shutil.rmtree(folder / "folds")
-    return found.astype(np.float64)
+    ids, label_cols = [cache.ids[row] for row in rows], files.plan.tree.label_cols
+    folder, theirs = files.folder(stage).path, files.folder("train").path / _NAME
+    if stage != "train" and theirs.is_file():
+        return _read(theirs, ids, label_cols)
+    found = _read_unless_spoilt(folder / _NAME, ids, label_cols)
+    if found is None:
+        found = out_of_fold(
+            cache,
+            rows,
+            counts,
+            files.plan.tree,
+            files.plan.config.train,
+            folds=files.plan.config.folds,
+            directory=folder / "folds",
+            seed=files.plan.seed,
+            start_from=start_from,
+            on_progress=files.part(stage, start, end),
+            should_stop=files.should_stop,
+        ).astype(np.float64)
+        columns = dict(zip(label_cols, found.astype(np.float32).T, strict=True))
+        write_checked(pa.table({"id_str": ids, **columns}), folder / _NAME)
+    # Also where they were there: a kill may have come before the networks were removed.
+    shutil.rmtree(folder / "folds", ignore_errors=True)
+    return found
+
+
+def _read_unless_spoilt(
+    path: Path, ids: list[str], label_cols: list[str]
+) -> NDArray[np.float64] | None:
+    """Return what an unfinished stage has kept; None where it is not there, or is spoilt."""
+    if not path.is_file():
+        return None
+    try:
+        return _read(path, ids, label_cols)
+    except UnreadableError:
+        raise
+    except ArtefactError:
+        return None
 
 
 def _read(path: Path, ids: list[str], label_cols: list[str]) -> NDArray[np.float64]:
-    try:
-        table = pq.read_table(path, columns=["id_str", *label_cols])
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ArtefactError(f"{path.name} must be a Parquet file, is not: {error}") from error
+    table = read_checked(path, columns=["id_str", *label_cols])
     if table["id_str"].to_pylist() != ids:
         raise ArtefactError(f"{path.name} must be about this round's galaxies, is not")
     return np.column_stack([table[name].to_numpy() for name in label_cols]).astype(np.float64)

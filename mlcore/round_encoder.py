@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mlcore.cnn.encoder import encoder_of
+from mlcore.cnn.hub import fetch_published
 from mlcore.cnn.pretrain import encoder_settings, pretrain
-from mlcore.cnn.weights import file_sha256
+from mlcore.cnn.weights import are_whole_weights, file_sha256
 from mlcore.errors import ArtefactError
 from mlcore.files import read_json, write_json
 
@@ -44,10 +45,14 @@ def pretrained(
 
     Raises
     ------
+    FitError
+        Where pretraining does not converge; the encoder before it stays.
     CancelledError
         When the round was asked to stop.
     """
     config = files.plan.config.train
+    # Here, where the round can be stopped meanwhile; whoever needs the encoder asks after this.
+    fetch_published(config.encoder, should_stop=files.should_stop)
     if config.pretrain_steps == 0 or encoder_of(config)[1].source == "hub":
         return None
     kept = _KeptEncoder(files.plan.shared / "pretrained", config)
@@ -108,7 +113,7 @@ class _KeptEncoder:
         try:
             known = read_json(_told(weights))
             is_ours = known["settings"] == encoder_settings(self.config)
-            is_whole = known["sha256"] == file_sha256(weights)
+            is_whole = known["sha256"] == file_sha256(weights) and are_whole_weights(weights)
         except (ArtefactError, KeyError, OSError):
             return None
         return known if is_ours and is_whole else None

@@ -73,7 +73,8 @@ class TrainConfig:
     training_mode
         ``full``, or ``head_only`` with the encoder frozen, its batch statistics included.
     patience
-        Epochs without a better validation loss before training stops.
+        Epochs without a better validation loss before training stops; without effect where
+        `validation_fraction` is 0, as by default, or sets fewer than 10 galaxies apart.
     validation_fraction
         Part of the rows that decides when to stop, in [0, 0.5]; 0 trains to the end.
     class_balance

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from mlcore.cnn.hub import forget_answers
 from mlcore.errors import InvalidInputError
 from mlcore.files import sweep_partials
 from mlcore.round_catalogue import snapshot
@@ -131,6 +132,7 @@ def run_round(
         raise InvalidInputError(f"until must be one of {names}, is {until!r}")
     for folder in (directory, plan.shared):
         sweep_partials(folder)
+    forget_answers()
     files = RoundFiles(plan, directory, on_progress, should_stop)
     records: dict[str, StageRecord] = {}
     for stage in STAGES[: names.index(until) + 1]:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, Any, Literal
 
 import timm
 import torch
-from huggingface_hub import constants as hub
 
+from mlcore.cnn.hub import PREFIX, fetch_published, offline
 from mlcore.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mlcore.train_config import TrainConfig
-
-_HUB_PREFIX: Final = "hf_hub:"
-_ANSWER_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -82,9 +73,9 @@ def make_encoder(
     ----------
     name
         A timm architecture, made with random weights from torch's global seed; or
-        ``hf_hub:mwalmsley/zoobot-encoder-<architecture>``, fetched from the hub (or its
-        local cache). Where the hub cannot be reached, the same architecture is made with
-        random weights, and the origin says so.
+        ``hf_hub:mwalmsley/zoobot-encoder-<architecture>``, fetched from the hub once in a
+        process (`mlcore.cnn.hub`), or from its local cache. Where neither has them, the same
+        architecture is made with random weights, and the origin says so.
     channels
         Planes of the images, at least 1.
     size
@@ -98,7 +89,7 @@ def make_encoder(
     """
     if channels < 1:
         raise InvalidInputError(f"channels must be at least 1, is {channels}")
-    if not name.startswith(_HUB_PREFIX):
+    if not name.startswith(PREFIX):
         origin = EncoderOrigin(name, "scratch", "random weights, as the name asks")
         return _from_scratch(name, name, channels, size), origin
     return _from_hub(name, channels, size)
@@ -106,9 +97,9 @@ def make_encoder(
 
 def architecture_of(name: str) -> str:
     """Return the timm architecture of `name`, a hub name's last part included."""
-    if not name.startswith(_HUB_PREFIX):
+    if not name.startswith(PREFIX):
         return name
-    last = name.removeprefix(_HUB_PREFIX).rsplit("/", maxsplit=1)[-1]
+    last = name.removeprefix(PREFIX).rsplit("/", maxsplit=1)[-1]
     return last.removeprefix("zoobot-encoder-").removeprefix("greyscale-")
 
 
@@ -136,46 +127,17 @@ def _with_true_width(model: Any) -> torch.nn.Module:
 
 
 def _from_hub(name: str, channels: int, size: int | None) -> tuple[torch.nn.Module, EncoderOrigin]:
-    sized = _sized(architecture_of(name), size)
+    problem, sized = fetch_published(name), _sized(architecture_of(name), size)
     try:
-        with _offline_unless_reachable():
+        with offline():
             model = timm.create_model(
                 name, pretrained=True, num_classes=0, in_chans=channels, **sized
             )
     # The hub's client raises a score of unrelated types, all of which mean "no weights".
     except Exception as error:  # noqa: BLE001
-        reason = f"the hub gave no weights ({type(error).__name__}): trained from scratch instead"
+        why = problem or type(error).__name__
+        reason = f"the hub gave no weights ({why}): trained from scratch instead"
         encoder = _from_scratch(name, architecture_of(name), channels, size)
         return encoder, EncoderOrigin(name, "scratch", reason)
     origin = EncoderOrigin(name, "hub", "published weights from the hub or its cache")
     return _with_true_width(model), origin
-
-
-@contextmanager
-def _offline_unless_reachable() -> Iterator[None]:
-    """Let the hub's client use only its cache where the hub does not answer at once.
-
-    The client itself retries for minutes.
-    """
-    before = hub.HF_HUB_OFFLINE
-    hub.HF_HUB_OFFLINE = before or not _hub_answers()
-    try:
-        yield
-    finally:
-        hub.HF_HUB_OFFLINE = before
-
-
-def _hub_answers() -> bool:
-    """Say whether the hub, or the proxy before it, answers at all, and soon.
-
-    That something accepts the connection is not enough: a hub that then says nothing
-    would hold the client for minutes.
-    """
-    asked = Request(hub.ENDPOINT, method="HEAD")  # noqa: S310 - the client's own address
-    try:
-        with urlopen(asked, timeout=_ANSWER_SECONDS):  # noqa: S310
-            return True
-    except HTTPError:
-        return True
-    except (OSError, HTTPException, ValueError):
-        return False

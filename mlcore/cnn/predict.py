@@ -12,7 +12,7 @@ from mlcore.cnn.dataset import dihedral_views, to_tensor
 from mlcore.cnn.mixture import mixed_concentrations
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache, check_rows
-from mlcore.errors import InvalidInputError
+from mlcore.errors import FitError, InvalidInputError
 from mlcore.memory import keeping_freed_memory
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
@@ -71,6 +71,8 @@ def predict(
     ------
     InvalidInputError
         For rows outside the cache, a cache of another size, or a batch below 1.
+    FitError
+        Where the model says anything that is not finite.
     CancelledError
         After `should_stop` said so.
     """
@@ -90,6 +92,7 @@ def predict(
             part = slice(start, start + size)
             images = to_tensor(cache.images[rows[part]], bands)
             answers, features = _predict_batch(model, images)
+            _require_finite(model, answers, features)
             others = _lookalikes_say(model, images)
             found.concentrations[part] = model.calibration.apply(answers, model.tree, others)
             found.representations[part] = features
@@ -97,6 +100,15 @@ def predict(
             said = f"{done} of {len(rows)} galaxies predicted"
             report(on_progress, _STAGE, done / len(rows), said)
     return found
+
+
+def _require_finite(model: CnnModel, *found: NDArray[np.float32]) -> None:
+    if not all(np.isfinite(each).all() for each in found):
+        raise FitError(
+            "learning_rate must be small enough for finite predictions, is "
+            f"{model.config.learning_rate:g}, after pretraining with pretrain_learning_rate "
+            f"{model.config.pretrain_learning_rate:g}"
+        )
 
 
 def _lookalikes_say(model: CnnModel, images: torch.Tensor) -> NDArray[np.float64] | None:

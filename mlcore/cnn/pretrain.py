@@ -15,11 +15,13 @@ import torch
 from torch import nn
 
 from mlcore.cnn.dataset import to_tensor
+from mlcore.cnn.divergence import require_convergence
 from mlcore.cnn.encoder import encoder_of
 from mlcore.cnn.objectives import Objective, make_objective
 from mlcore.cnn.operators import best_device
 from mlcore.cnn.train import check_cache
 from mlcore.cnn.weights import (
+    are_whole_weights,
     file_sha256,
     load_weights,
     read_checkpoint,
@@ -80,6 +82,8 @@ def pretrain(
         For a cache of another size or crop, or settings that ask for no pretraining.
     ArtefactError
         When `start_from` does not hold this encoder.
+    FitError
+        When a loss or a weight is not finite; no such weight is kept.
     CancelledError
         After `should_stop` said so.
     """
@@ -91,7 +95,7 @@ def pretrain(
     directory.mkdir(parents=True, exist_ok=True)
     key = _key(cache, config, seed, start_from)
     finished = directory / "encoder.safetensors"
-    if _recorded(directory) != {"key": key, "sha256": _sha256_or_none(finished)}:
+    if not _is_finished(directory, key):
         with keeping_freed_memory(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             learner = _Learner.start(cache, config, seed, start_from)
@@ -122,8 +126,11 @@ def _recorded(directory: Path) -> dict[str, Any]:
         return {}
 
 
-def _sha256_or_none(path: Path) -> str | None:
-    return file_sha256(path) if path.is_file() else None
+def _is_finished(directory: Path, key: str) -> bool:
+    weights = directory / "encoder.safetensors"
+    if not are_whole_weights(weights):
+        return False
+    return _recorded(directory) == {"key": key, "sha256": file_sha256(weights)}
 
 
 @dataclass
@@ -170,7 +177,7 @@ class _Learner:
     def resume(self, path: Path, key: str) -> None:
         if not path.is_file():
             return
-        saved = read_checkpoint(path)
+        saved = read_checkpoint(path, "encoder", "objective")
         if saved.get("key") == key:
             for name, part in self._parts().items():
                 part.load_state_dict(saved[name])
@@ -191,10 +198,23 @@ class _Learner:
         while self.step < of:
             stop_if_asked(should_stop, _STAGE)
             loss = self._learn()
+            self._require_convergence(loss)
             if self.step % _CHECKPOINT_STEPS == 0:
                 self._checkpoint(path, key)
             said = f"step {self.step} of {of}: {self.config.pretrain_objective} loss {loss:.3f}"
             report(on_progress, _STAGE, self.step / of, said)
+
+    def _require_convergence(self, loss: float) -> None:
+        """Look at the loss, and at the weights before they are kept."""
+        is_kept = self.step % _CHECKPOINT_STEPS == 0 or self.step == self.config.pretrain_steps
+        states = (self.encoder.state_dict(), self.objective.state_dict()) if is_kept else ()
+        require_convergence(
+            "pretrain_learning_rate",
+            self.config.pretrain_learning_rate,
+            step=self.step,
+            losses={"the loss": loss},
+            weights=[each for state in states for each in state.values()],
+        )
 
     def _learn(self) -> float:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlcore.cnn.predict import Predictions, predict
 from mlcore.errors import ArtefactError, InvalidInputError
-from mlcore.files import read_json, replacing, write_json
+from mlcore.files import read_json, write_json
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
+from mlcore.shard_files import is_whole, read_checked, write_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlcore.images import ImageCache
 
 _STAGE = "predict"
-_KEY = b"lenticular_source"
 _CONTENTS = "shards.json"
 
 
@@ -67,7 +66,7 @@ def write_shards(
     model, cache
         See `mlcore.cnn.predict.predict`; an empty cache gives no shard.
     directory
-        Shards of the same `source` that are there are kept; others are replaced.
+        Whole shards of the same `source` that are there are kept; others are replaced.
     shard_size
         Galaxies per shard, at least 1; memory grows with it.
     source
@@ -93,7 +92,7 @@ def write_shards(
     for number, start in enumerate(starts):
         stop_if_asked(should_stop, _STAGE)
         ids = cache.ids[start : start + shard_size]
-        if not _is_whole(_path(directory, number), source, len(ids)):
+        if not is_whole(_path(directory, number), source=source, length=len(ids)):
             rows = np.arange(start, start + len(ids))
             shard = Shard(
                 ids,
@@ -113,14 +112,6 @@ def _path(directory: Path, number: int) -> Path:
     return directory / f"shard-{number:05d}.parquet"
 
 
-def _is_whole(path: Path, source: str, length: int) -> bool:
-    try:
-        footer = pq.read_metadata(path)
-    except (OSError, pa.ArrowInvalid):
-        return False
-    return bool((footer.metadata or {}).get(_KEY) == source.encode() and footer.num_rows == length)
-
-
 def _write(shard: Shard, path: Path, source: str) -> None:
     found = shard.predictions
     columns: dict[str, Any] = {"id_str": pa.array(shard.ids, pa.string())}
@@ -129,9 +120,7 @@ def _write(shard: Shard, path: Path, source: str) -> None:
     width = found.representations.shape[1]
     flat = pa.array(found.representations.ravel())
     columns["representation"] = pa.FixedSizeListArray.from_arrays(flat, width)
-    table = pa.table(columns).replace_schema_metadata({_KEY: source.encode()})
-    with replacing(path) as partial:
-        pq.write_table(table, partial)
+    write_checked(pa.table(columns), path, source=source)
 
 
 def read_shards(directory: Path) -> Iterator[Shard]:
@@ -146,8 +135,8 @@ def read_shards(directory: Path) -> Iterator[Shard]:
     for number in range(int(contents.get("shards", 0))):
         path = _path(directory, number)
         try:
-            yield _shard_of(pq.read_table(path))
-        except (OSError, pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
+            yield _shard_of(read_checked(path))
+        except (ArtefactError, KeyError) as error:
             raise ArtefactError(f"{path} must be a shard of predictions: {error}") from error
 
 

@@ -23,11 +23,12 @@ from mlcore.cnn.encoder import EncoderOrigin, encoder_of
 from mlcore.cnn.model import CnnModel
 from mlcore.cnn.network import TreeNetwork
 from mlcore.cnn.operators import lightning_precision
+from mlcore.cnn.watch import Watch
 from mlcore.cnn.weights import file_sha256, load_weights, read_checkpoint
 from mlcore.errors import ArtefactError, InvalidInputError, NotEnoughVotesError
 from mlcore.files import read_json, write_json
 from mlcore.memory import keeping_freed_memory
-from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
+from mlcore.progress import OnProgress, ShouldStop, report
 from mlcore.votes.likelihood import check_counts
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from mlcore.images import ImageCache
     from mlcore.tree import DecisionTree
 
-_STAGE = "train"
 _VAL_LOSS = "finetuning/val_loss"
 # Fewer held-out galaxies than this say nothing about when to stop.
 _LEAST_VALIDATION = 10
@@ -93,6 +93,8 @@ def train(
         cache, or a cache of another size.
     ArtefactError
         When `start_from` does not hold this encoder.
+    FitError
+        When a loss or a weight is not finite; no such weight is kept.
     CancelledError
         After `should_stop` said so; finished epochs stay on disk.
     """
@@ -184,7 +186,7 @@ class _Task:
 
     def whole_checkpoint(self) -> Path | None:
         """Return where to go on; None, and no checkpoint is left, where one is damaged."""
-        if not all(read_checkpoint(path) for path in self.checkpoints.glob("*.ckpt")):
+        if not all(read_checkpoint(path, "state_dict") for path in self.checkpoints.glob("*.ckpt")):
             shutil.rmtree(self.checkpoints)
         last = self.checkpoints / "last.ckpt"
         return last if last.is_file() else None
@@ -235,7 +237,14 @@ def _fit(task: _Task, on_progress: OnProgress | None, should_stop: ShouldStop | 
     network, origin = _start(task)
     training, validation = _split(task)
     batches = TrainingBatches(training, task.config, task.seed)
-    watch = _Watch(task, batches, on_progress, should_stop)
+    watch = Watch(
+        task.config,
+        task.seed,
+        batches,
+        is_pretrained=task.start_from is not None,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
     trainer = _trainer(task, watch, validates=validation is not None)
     trainer.fit(
         network,
@@ -286,7 +295,7 @@ def _some(galaxies: LabelledGalaxies, places: NDArray[np.intp]) -> LabelledGalax
     return replace(galaxies, rows=galaxies.rows[places], counts=galaxies.counts[places])
 
 
-def _trainer(task: _Task, watch: _Watch, *, validates: bool) -> lightning.Trainer:
+def _trainer(task: _Task, watch: Watch, *, validates: bool) -> lightning.Trainer:
     callbacks: list[Callback] = [watch]
     if validates:
         best = ModelCheckpoint(
@@ -324,46 +333,6 @@ def _take_best(network: TreeNetwork, trainer: lightning.Trainer) -> None:
             network.load_state_dict(state)
 
 
-class _Watch(Callback):
-    """Reports, stops on request, and gives every epoch a seed of its own."""
-
-    def __init__(
-        self,
-        task: _Task,
-        batches: TrainingBatches,
-        on_progress: OnProgress | None,
-        should_stop: ShouldStop | None,
-    ) -> None:
-        self._task, self._batches = task, batches
-        self._on_progress, self._should_stop = on_progress, should_stop
-        self.history: list[dict[str, float | int | None]] = []
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
-        torch.manual_seed(self._task.seed * 100_003 + trainer.current_epoch)
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        stop_if_asked(self._should_stop, _STAGE)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        done, of = trainer.current_epoch + 1, self._task.config.epochs
-        losses = {
-            name: float(trainer.callback_metrics[f"finetuning/{name}"])
-            for name in ("train_loss", "val_loss")
-            if f"finetuning/{name}" in trainer.callback_metrics
-        }
-        self.history.append({"epoch": done, "val_loss": None, **losses})
-        self._batches.epoch = done
-        said = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
-        report(self._on_progress, _STAGE, done / of, f"epoch {done} of {of}: {said}")
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"history": self.history}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.history = list(state_dict["history"])
-        self._batches.epoch = len(self.history)
-
-
 @contextmanager
 def _as_a_guest() -> Iterator[None]:
     """Keep Lightning's remarks and advice out of the log, and its switches to itself."""
@@ -381,6 +350,8 @@ def _as_a_guest() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            # `Watch` says it, and what to do.
+            warnings.filterwarnings("ignore", "Encountered `nan` values", UserWarning)
             warnings.filterwarnings("ignore", "Checkpoint directory .* not empty", UserWarning)
             yield
     finally:

@@ -11,7 +11,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from mlcore.errors import ArtefactError
+from mlcore.cnn.divergence import is_finite
+from mlcore.errors import ArtefactError, FitError
 from mlcore.files import replacing
 
 if TYPE_CHECKING:
@@ -35,9 +36,17 @@ def require_sha256(path: Path, recorded: str | None) -> None:
 
 
 def save_weights(module: torch.nn.Module, path: Path) -> None:
-    """Write a module's state as safetensors, in one step."""
+    """Write a module's state as safetensors, in one step.
+
+    Raises
+    ------
+    FitError
+        Where a number is not finite; nothing is written.
+    """
     # Channels-last and shared storage are not for disk.
     tensors = {name: value.detach().cpu().contiguous() for name, value in _state(module).items()}
+    if not is_finite(tensors.values()):
+        raise FitError(f"weights must be finite to be kept, those for {path.name} are not")
     with replacing(path) as partial:
         save_file(tensors, partial)
 
@@ -48,13 +57,33 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
     Raises
     ------
     ArtefactError
-        When the file is missing, damaged, or holds other tensors than the module has.
+        When the file is missing, damaged, holds other tensors than the module has, or
+        numbers that are not finite.
     """
+    tensors = _read_weights(path)
     try:
-        tensors = load_file(path)
         module.load_state_dict(tensors)
+    except (RuntimeError, ValueError) as error:
+        raise ArtefactError(f"{path} must hold this network's weights: {error}") from error
+
+
+def are_whole_weights(path: Path) -> bool:
+    """Whether a file holds safetensors, all of them finite."""
+    try:
+        _read_weights(path)
+    except ArtefactError:
+        return False
+    return True
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise ArtefactError(f"{path} must hold this network's weights: {error}") from error
+    if not is_finite(tensors.values()):
+        raise ArtefactError(f"{path} must hold finite weights, holds others")
+    return tensors
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -66,13 +95,20 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         partial.write_bytes(content.getbuffer())
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the state of unfinished work; nothing where it is damaged: begin again then."""
+def read_checkpoint(path: Path, *weights: str) -> dict[str, Any]:
+    """Return the state of unfinished work; nothing where it is damaged: begin again then.
+
+    `weights` names the parts of the state that are a module's. What is not finite among them
+    counts as damage.
+    """
     try:
         saved = torch.load(path, weights_only=True)
+        parts = [saved[name].values() for name in weights]
     except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError):
         return {}
-    return saved if isinstance(saved, dict) else {}
+    except (AttributeError, KeyError, TypeError, IndexError):
+        return {}
+    return saved if all(is_finite(part) for part in parts) else {}
 
 
 def _state(module: torch.nn.Module) -> dict[str, torch.Tensor]:

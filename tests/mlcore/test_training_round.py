@@ -165,6 +165,12 @@ def forget(directory, *names):
         shutil.rmtree(directory / name)
 
 
+def flipped(content):
+    """Return a file with a bit changed in the middle, far from the footer."""
+    place = len(content) // 4
+    return content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :]
+
+
 def begun(said):
     """Return the stages that did some work, in order."""
     return [stage for stage, fraction, _ in said if fraction == 0.0]
@@ -507,14 +513,36 @@ class TestResuming:
         assert after.result["calibration"] == before.result["calibration"]
 
     def test_predictions_of_other_galaxies_are_an_error(self, plan, copy):
-        (copy / "train" / "stage.json").unlink()
         path = copy / "train" / "out_of_fold.parquet"
         pq.write_table(pq.read_table(path).slice(1), path)
         with pytest.raises(ArtefactError, match="must be about this round's galaxies"):
-            run_round(plan, copy, until="train")
-        path.write_bytes(b"cut short")
-        with pytest.raises(ArtefactError, match=r"out_of_fold\.parquet must be a Parquet file"):
-            run_round(plan, copy, until="train")
+            flag_subjects(RoundFiles(plan, copy))
+
+    @pytest.mark.parametrize("damage", [lambda table: table[:-9], lambda _: b"", flipped, None])
+    def test_predictions_spoilt_before_training_was_marked_are_made_again(
+        self, plan, copy, finished, damage
+    ):
+        (copy / "train" / "stage.json").unlink()
+        path = copy / "train" / "out_of_fold.parquet"
+        whole = path.read_bytes()
+        if damage is None:
+            pq.write_table(pq.read_table(path).slice(1), path)
+        else:
+            path.write_bytes(damage(whole))
+        found = run_round(plan, copy, until="train").records["train"]
+        assert found.outputs == finished[0].records["train"].outputs
+        assert path.read_bytes() == whole
+
+    @pytest.mark.parametrize("stage", ["predict", "acquire"])
+    def test_a_shard_spoilt_before_its_stage_was_marked_is_made_again(
+        self, plan, copy, finished, stage
+    ):
+        folder = copy / ("predict" if stage == "predict" else "acquire/neighbours")
+        path = folder / "shard-00000.parquet"
+        (copy / stage / "stage.json").unlink()
+        path.write_bytes(flipped(path.read_bytes()))
+        found = run_round(plan, copy, until=stage).records[stage]
+        assert found.outputs == finished[0].records[stage].outputs
 
     def test_other_settings_make_every_stage_again(self, plan, copy):
         other = replace(plan, config=replace(plan.config, min_flag_votes=2))

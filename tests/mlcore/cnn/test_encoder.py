@@ -1,21 +1,15 @@
 """Encoders by name, with and without the hub."""
 
-import socket
-import time
-from contextlib import contextmanager, suppress
-from threading import Thread
-
 import pytest
 import timm
 import torch
+from huggingface_hub import constants as hub
 
 from mlcore.cnn import encoder as module
 from mlcore.cnn.encoder import architecture_of, encoder_of, make_encoder
 from mlcore.errors import InvalidInputError
 from mlcore.train_config import TrainConfig
 
-PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]
-PROXIES += [name.upper() for name in PROXIES]
 HUB = "hf_hub:mwalmsley/zoobot-encoder-convnext_atto"
 
 
@@ -80,98 +74,38 @@ def test_a_hub_name_says_its_architecture(name, architecture):
 
 
 @pytest.fixture
-def no_network(monkeypatch, tmp_path):
-    def refuse(*_):
-        raise OSError("unreachable")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    for name in PROXIES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(module.hub, "HF_HUB_CACHE", str(tmp_path))
+def no_hub(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "fetch_published", lambda _name: "it did not answer")
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
 
 
-@pytest.mark.usefixtures("no_network")
+@pytest.mark.usefixtures("no_hub")
 def test_without_the_hub_the_architecture_starts_from_scratch_and_says_so():
     encoder, origin = make_encoder(HUB)
     assert encoder(torch.zeros(1, 3, 32, 32)).shape == (1, 320)
     assert (origin.name, origin.source) == (HUB, "scratch")
-    assert "the hub gave no weights" in origin.reason
-    assert module.hub.HF_HUB_OFFLINE is False
+    assert origin.reason == (
+        "the hub gave no weights (it did not answer): trained from scratch instead"
+    )
 
 
-@pytest.mark.usefixtures("no_network")
+@pytest.mark.usefixtures("no_hub")
 def test_without_the_hub_an_unknown_architecture_is_refused():
     with pytest.raises(InvalidInputError, match="zoobot-encoder-nothing"):
         make_encoder("hf_hub:mwalmsley/zoobot-encoder-nothing")
 
 
-def test_with_the_hub_its_weights_are_taken(monkeypatch):
+def test_what_the_hub_gave_is_taken_from_the_cache_alone(monkeypatch):
     asked = []
     made = type("Encoder", (), {"num_features": 5})
 
     def answer(name, **options):
-        asked.append((name, options))
+        asked.append((name, hub.is_offline_mode(), options))
         return made
 
-    monkeypatch.setattr(module, "_hub_answers", lambda: True)
+    monkeypatch.setattr(module, "fetch_published", lambda _name: "")
     monkeypatch.setattr(timm, "create_model", answer)
     encoder, origin = make_encoder(HUB)
     assert (encoder, origin.source) == (made, "hub")
-    assert asked == [(HUB, {"pretrained": True, "num_classes": 0, "in_chans": 3})]
-
-
-@contextmanager
-def hub_that(monkeypatch, answer):
-    """Be the hub, at an address of our own; `answer` gets each connection."""
-
-    def serve():
-        with suppress(OSError):
-            while True:
-                connection, _ = server.accept()
-                kept.append(connection)
-                answer(connection)
-
-    kept = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        for name in PROXIES:
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr(module.hub, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        thread = Thread(target=serve)
-        thread.start()
-        yield
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
-    for connection in kept:
-        connection.close()
-
-
-def refuse_politely(connection):
-    connection.recv(4096)
-    connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-
-def talk_nonsense(connection):
-    connection.recv(4096)
-    connection.sendall(b"220 mail.example ready\r\n")
-    connection.close()
-
-
-def test_a_hub_that_answers_anything_is_there(monkeypatch):
-    with hub_that(monkeypatch, refuse_politely):
-        assert module._hub_answers() is True
-
-
-def test_what_is_no_hub_is_not(monkeypatch):
-    with hub_that(monkeypatch, talk_nonsense):
-        assert module._hub_answers() is False
-
-
-def test_a_hub_that_hangs_is_given_up_soon_and_named_in_the_origin(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(module.hub, "HF_HUB_CACHE", str(tmp_path))
-    with hub_that(monkeypatch, lambda _connection: None):
-        begun = time.monotonic()
-        _, origin = make_encoder(HUB)
-    assert time.monotonic() - begun < 10
-    assert (origin.source, origin.name) == ("scratch", HUB)
-    assert "the hub gave no weights" in origin.reason
+    assert asked == [(HUB, True, {"pretrained": True, "num_classes": 0, "in_chans": 3})]
+    assert not hub.is_offline_mode()

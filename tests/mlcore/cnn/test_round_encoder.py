@@ -1,14 +1,16 @@
 """The encoder kept between rounds: who is served by it, and what it goes on from."""
 
+import json
 import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.torch import load
+from safetensors.torch import load, save_file
 
 from mlcore.cnn.pretrain import pretrain
-from mlcore.errors import CancelledError
+from mlcore.cnn.weights import file_sha256
+from mlcore.errors import CancelledError, FitError
 from mlcore.images import ImageCache
 from mlcore.round_encoder import pretrained, similarity, sketch
 from mlcore.round_files import RoundFiles
@@ -80,6 +82,29 @@ def test_a_damaged_encoder_is_made_again(learn, cache):
     weights = weights_of(path)
     path.write_bytes(path.read_bytes()[:-9])
     assert same(weights_of(learn(cache)), weights)
+
+
+def test_one_that_is_not_finite_is_made_again_and_gone_on_from_by_nobody(learn, cache):
+    path = learn(survey(cache, range(20)))
+    tensors = weights_of(path)
+    name = next(iter(tensors))
+    save_file({**tensors, name: tensors[name] * float("nan")}, path)
+    note = path.with_suffix(".survey.json")
+    # As an earlier version left it, which looked at the checksum alone.
+    known = {**json.loads(note.read_text()), "sha256": file_sha256(path)}
+    note.write_text(json.dumps(known))
+    grown = learn(cache)
+    assert all(tensor.isfinite().all() for tensor in weights_of(grown).values())
+    assert not (path.parent / "earlier.safetensors").exists()
+
+
+def test_pretraining_that_comes_to_nothing_leaves_the_encoder_before_it(learn, cache):
+    path = learn(cache)
+    whole = path.read_bytes()
+    with pytest.raises(FitError, match="pretrain_learning_rate must be small"):
+        learn(cache, pretrain_learning_rate=1e12)
+    assert path.read_bytes() == whole
+    assert learn(cache).read_bytes() == whole
 
 
 def test_a_damaged_note_costs_nothing(learn, cache):

@@ -51,10 +51,30 @@ def test_another_sources_shards_are_replaced(written, trained, cache):
     assert (written / "shard-00000.parquet").stat().st_mtime_ns > before
 
 
-def test_a_damaged_shard_is_written_again(written, trained, cache):
-    (written / "shard-00001.parquet").write_bytes(b"PAR1")
+def cut_short(content):
+    return content[:-9]
+
+
+def forget_all_but_the_footer(content):
+    return b"PAR1" + b"\xff" * 800 + content[804:]
+
+
+def flip_one_bit(content):
+    place = len(content) // 3
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_short, forget_all_but_the_footer, flip_one_bit])
+def test_a_damaged_shard_is_written_again_and_the_others_stay(written, trained, cache, damage):
+    paths = sorted(written.glob("*.parquet"))
+    whole, first = paths[1].read_bytes(), paths[0].stat().st_mtime_ns
+    paths[1].write_bytes(damage(whole))
+    assert paths[1].read_bytes() != whole
+    with pytest.raises(ArtefactError, match=r"shard-00001\.parquet must be a shard"):
+        list(read_shards(written))
     write_shards(trained, cache, written, shard_size=16, source="first")
-    assert len(list(read_shards(written))) == 3
+    assert paths[1].read_bytes() == whole
+    assert paths[0].stat().st_mtime_ns == first
 
 
 @pytest.mark.parametrize("content", [None, b"PAR1", b""])

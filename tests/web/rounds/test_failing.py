@@ -15,6 +15,8 @@ from lenticular.rounds.models import RoundState
 from lenticular.rounds.workspace import shared_folder, stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import WorkflowVersion
+from mlcore import round_choosing, round_learning
+from mlcore.cnn import shards
 from mlcore.errors import ArtefactError
 from mlcore.tree import DecisionTree
 
@@ -110,22 +112,34 @@ class TestFullDisk:
 
 class TestMemory:
     @pytest.mark.parametrize(
-        "error",
+        ("stage", "work", "error"),
         [
-            MemoryError(),
-            torch.OutOfMemoryError("CUDA out of memory"),
-            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"),
+            ("train", round_learning, torch.OutOfMemoryError("CUDA out of memory")),
+            (
+                "predict",
+                shards,
+                RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"),
+            ),
+            ("acquire", round_choosing, MemoryError()),
         ],
     )
-    def test_too_little_fails_the_round_with_a_word(self, pending, monkeypatch, error):
+    def test_too_little_fails_the_round_with_a_word_and_it_goes_on_once_there_is_more(
+        self, first, monkeypatch, stage, work, *, error
+    ):
         def fail(*_args, **_kwargs):
             raise error
 
-        monkeypatch.setattr(pipeline, "run_round", fail)
-        assert finish(pending).state == RoundState.FAILED
-        assert pending.error.startswith("snapshot: the memory is used up (")
-        assert "train.batch_size" in pending.error
-        assert selectors.may_be_resumed(pending)
+        name = {"train": "train", "predict": "predict", "acquire": "place_votes"}[stage]
+        round_ = start(first.workflow)
+        with monkeypatch.context() as patched:
+            patched.setattr(work, name, fail)
+            assert finish(round_).state == RoundState.FAILED
+        assert round_.error.startswith(f"{stage}: the memory is used up (")
+        assert "train.batch_size" in round_.error
+        assert_whole(first)
+        assert selectors.may_be_resumed(round_)
+        assert resume(round_).state == RoundState.SUCCEEDED
+        assert selectors.current_model(first.workflow).round == round_
 
 
 class TestTime:
