@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlcore.decoding import decode_image
 from mlcore.errors import CatalogueError, ImageError
-from mlcore.images import decode_image
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
