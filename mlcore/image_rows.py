@@ -31,7 +31,7 @@ _SOURCE = np.dtype(f"S{_SOURCE_BYTES}")
 Outcome: TypeAlias = "NDArray[np.uint8] | ImageError"
 
 
-def sources_of(paths: Sequence[Path], size: int, crop_fraction: float) -> NDArray[np.bytes_]:
+def sources_of(paths: Sequence[Path | str], size: int, crop_fraction: float) -> NDArray[np.bytes_]:
     """Return what each row depends on, hashed: the file's path, the size and the crop.
 
     Returns

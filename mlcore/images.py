@@ -9,6 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +29,6 @@ from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -84,7 +85,7 @@ class ImageCache:
     @classmethod
     def build(
         cls,
-        paths: Sequence[Path],
+        paths: Sequence[Path | str],
         ids: Sequence[str],
         directory: Path,
         *,
@@ -100,10 +101,10 @@ class ImageCache:
         Parameters
         ----------
         paths, ids
-            One of each per image; ids are unique. Files are taken not to change: what an
-            earlier cache in `directory` has of the same path, size and crop is taken from
-            there, and a finished one of the same request is opened as it is. Rows are in the
-            order of `ids`.
+            One of each per image; ids are unique. Of many, strings take less memory. Rows are
+            in the order of `ids`. Files are taken not to change: what an earlier cache in
+            `directory` has of the same path, size and crop is taken from there, and a
+            finished one of the same request is opened as it is.
         directory
             Holds two slots of rows (`mlcore.image_rows`), and ``cache.json``, which names
             the finished one.
@@ -192,7 +193,7 @@ def _check_length(path: Path, expected: int) -> None:
 
 
 def _check_request(
-    paths: Sequence[Path], ids: Sequence[str], size: int, crop_fraction: float
+    paths: Sequence[Path | str], ids: Sequence[str], size: int, crop_fraction: float
 ) -> None:
     if len(paths) != len(ids):
         raise InvalidInputError(f"paths must be as many as ids ({len(ids)}), are {len(paths)}")
@@ -209,27 +210,29 @@ def _check_share(cache: ImageCache) -> None:
     if 2 * len(unreadable) > total:
         raise ImagesAwayError(
             f"at least half of {total} images must be readable, {len(unreadable)} are not: "
-            f"{describe_unreadable(unreadable)}; once they are back in their place, go on"
+            f"{told(unreadable)}; once they are back in their place, go on"
         )
 
 
-def describe_unreadable(unreadable: Mapping[str, str]) -> str:
-    """Return in a sentence why images could not be read, with a few of them by name."""
-    counts = ", ".join(f"{number} {code}" for code, number in count_reasons(unreadable).items())
-    named = [f"{id_str} ({unreadable[id_str]})" for id_str in list(unreadable)[:_NAMED]]
-    return f"{counts}; such as {', '.join(named)}"
+def told(unreadable: Mapping[str, str]) -> str:
+    """Return why images could not be read, and a few of them by name; nothing for none."""
+    found = summary(unreadable)
+    counts = ", ".join(f"{number} {code}" for code, number in found["reasons"].items())
+    named = ", ".join(f"{id_str} ({reason})" for id_str, reason in found["named"].items())
+    return f"{counts}; such as {named}" if unreadable else ""
 
 
-def count_reasons(unreadable: Mapping[str, str]) -> dict[str, int]:
-    """Return each code of `ImageError` and how many images bear it, the most frequent first."""
-    return dict(Counter(why.split(":")[0] for why in unreadable.values()).most_common())
+def summary(unreadable: Mapping[str, str]) -> dict[str, Any]:
+    """Return ``reasons``, code of `ImageError` to number, and ``named``: a few ids with theirs."""
+    codes = Counter(reason.split(":")[0] for reason in unreadable.values())
+    return {"reasons": dict(codes.most_common()), "named": dict(islice(unreadable.items(), _NAMED))}
 
 
 @dataclass(frozen=True)
 class _Request:
     """What a cache is to hold."""
 
-    paths: Sequence[Path]
+    paths: Sequence[Path | str]
     ids: Sequence[str]
     size: int
     crop_fraction: float
@@ -246,15 +249,15 @@ class _Request:
             digest.update(json.dumps(id_str).encode())
         return digest.hexdigest()
 
-    def outcome(self, path: Path) -> Outcome:
+    def outcome(self, path: Path | str) -> Outcome:
         """Decode one image."""
         try:
-            image = decode_image(path)
+            image = decode_image(Path(path))
         except ImageError as error:
             return error
         return shrink_centre(image, size=self.size, crop_fraction=self.crop_fraction)
 
-    def outcomes(self, paths: Sequence[Path]) -> list[Outcome]:
+    def outcomes(self, paths: Sequence[Path | str]) -> list[Outcome]:
         """Decode some images at once: Pillow does so outside the interpreter's lock."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self.outcome, paths))
