@@ -39,11 +39,10 @@ def sources_of(paths: Sequence[Path | str], size: int, crop_fraction: float) -> 
     ndarray
         dtype S16, shape (n,).
     """
-    settings = f"{size} {crop_fraction}\n".encode()
-    hashes = (
-        blake2b(settings + os.fsencode(path), digest_size=_SOURCE_BYTES).digest() for path in paths
-    )
-    return np.frombuffer(b"".join(hashes), _SOURCE)
+    settings, hashes = f"{size} {crop_fraction}\n".encode(), bytearray()
+    for path in paths:
+        hashes += blake2b(settings + os.fsencode(path), digest_size=_SOURCE_BYTES).digest()
+    return np.frombuffer(hashes, _SOURCE)
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ class KnownRows:
             for entry in slot.entries():
                 if entry.reason is None:
                     found += bytes.fromhex(entry.source)
-        sources = np.frombuffer(bytes(found), _SOURCE)[:whole]
+        sources = np.frombuffer(found, _SOURCE)[:whole]
         self._order = np.argsort(sources, kind="stable")
         self._sorted = sources[self._order]
 
