@@ -44,6 +44,10 @@ class ImageError(MlcoreError):
         self.code = code
 
 
+class ImagesAwayError(MlcoreError):
+    """Images cannot be read just now: they may well be whole, and none is taken for damaged."""
+
+
 class NotEnoughVotesError(MlcoreError):
     """There are too few votes or labelled galaxies for what was asked."""
 

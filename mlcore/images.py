@@ -1,155 +1,44 @@
-"""Images from people who are not trusted, and a memory-mapped cache of small ones.
-
-A decoder never sees more bytes than `max_bytes`, and no pixel is decoded before the size
-in the header is known to be at most `max_pixels`.
-"""
+"""A memory-mapped cache of a survey's images, decoded once and kept while the survey grows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from io import BytesIO
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
 
-from mlcore.errors import ArtefactError, ImageError, InvalidInputError
+from mlcore.decoding import decode_image, shrink_centre
+from mlcore.errors import (
+    ArtefactError,
+    ImageError,
+    ImagesAwayError,
+    InvalidInputError,
+    UnreadableError,
+)
 from mlcore.files import read_json, write_json
+from mlcore.image_rows import SLOTS, Journal, KnownRows, Slot, sources_of
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-MAX_BYTES = 20 * 1024 * 1024
-MAX_PIXELS = 64_000_000
+    from mlcore.image_rows import Outcome
 
-# Each further decoder is further code that strangers can reach.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError)
 _STAGE = "images"
 _CHUNK = 64
-
-
-def decode_image(
-    source: Path | bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
-) -> Image.Image:
-    """Decode a JPEG, PNG, WebP or GIF (its first frame) in bounded memory.
-
-    Parameters
-    ----------
-    source
-        A file's path, or its content.
-    max_bytes, max_pixels
-        What is refused unread and undecoded. Pillow's own limit, about 179 million
-        pixels, holds whatever `max_pixels` says.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Mode RGB. Transparent pixels become black, as the sky is; 16-bit grey is scaled to
-        8 bits.
-
-    Raises
-    ------
-    ImageError
-        With code ``missing``, ``not-an-image`` (empty content too), ``truncated``,
-        ``too-many-bytes`` or ``too-many-pixels``.
-    """
-    name = "the image" if isinstance(source, bytes) else str(source)
-    content = _read(source, name, max_bytes)
-    try:
-        image = Image.open(BytesIO(content), formats=_FORMATS)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name} must be smaller: {error}", code="too-many-pixels") from error
-    except (UnidentifiedImageError, *_UNREADABLE) as error:
-        message = f"{name} must be a JPEG, PNG, WebP or GIF image, is not"
-        raise ImageError(message, code="not-an-image") from error
-    with image:
-        _check_pixels(image, name, max_pixels)
-        return _to_rgb(_load(image, name))
-
-
-def _read(source: Path | bytes, name: str, max_bytes: int) -> bytes:
-    if isinstance(source, bytes):
-        content = source
-    elif not source.is_file():
-        raise ImageError(f"{name} must be a file, there is none", code="missing")
-    else:
-        try:
-            with source.open("rb") as file:
-                content = file.read(max_bytes + 1)
-        except OSError as error:
-            raise ImageError(f"{name} must be readable: {error}", code="missing") from error
-    if len(content) > max_bytes:
-        size = len(content) if isinstance(source, bytes) else source.stat().st_size
-        message = f"{name} must have at most {max_bytes} bytes, has {size}"
-        raise ImageError(message, code="too-many-bytes")
-    return content
-
-
-def _check_pixels(image: Image.Image, name: str, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise ImageError(
-            f"{name} must have at most {max_pixels} pixels, has {image.width} x {image.height}",
-            code="too-many-pixels",
-        )
-
-
-def _load(image: Image.Image, name: str) -> Image.Image:
-    # A process-wide switch that other libraries turn on: grey bands would pass as sky.
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
-        image.load()
-    except (*_UNREADABLE, Image.DecompressionBombError) as error:
-        message = f"{name} must be a whole image, is cut short or damaged: {error}"
-        raise ImageError(message, code="truncated") from error
-    return image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        sky = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        return Image.alpha_composite(sky, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def shrink_centre(image: Image.Image, *, size: int, crop_fraction: float) -> NDArray[np.uint8]:
-    """Cut the central square and resize it (Lanczos, which averages over what it shrinks).
-
-    Parameters
-    ----------
-    image
-        Mode RGB, any size and shape.
-    size
-        Side of the result, in pixels.
-    crop_fraction
-        Side of the square over the image's shorter side, in (0, 1].
-
-    Returns
-    -------
-    ndarray
-        uint8, shape (size, size, 3).
-    """
-    side = max(min(image.size) * crop_fraction, 1.0)
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    small = image.resize(
-        (size, size),
-        Image.Resampling.LANCZOS,
-        box=(left, top, left + side, top + side),
-        reducing_gap=3.0,
-    )
-    return np.asarray(small, dtype=np.uint8)
+_NAMED = 5
+_HEADER = "cache.json"
+_OF_OLDER_VERSIONS = ("images.u8", "images.u8.partial", "rows.partial.jsonl")
 
 
 @dataclass(frozen=True)
@@ -183,9 +72,12 @@ class ImageCache:
     def _row_of(self) -> dict[str, int]:
         return {id_str: row for row, id_str in enumerate(self.ids)}
 
+    def __contains__(self, id_str: str) -> bool:
+        return id_str in self._row_of
+
     def rows(self, ids: Sequence[str]) -> NDArray[np.intp]:
         """Return the rows of `ids`; raises InvalidInputError for one that is not cached."""
-        absent = [id_str for id_str in ids if id_str not in self._row_of]
+        absent = [id_str for id_str in ids if id_str not in self]
         if absent:
             raise InvalidInputError(f"ids must be in the image cache, {absent[0]!r} is not")
         return np.array([self._row_of[id_str] for id_str in ids], dtype=np.intp)
@@ -193,7 +85,7 @@ class ImageCache:
     @classmethod
     def build(
         cls,
-        paths: Sequence[Path],
+        paths: Sequence[Path | str],
         ids: Sequence[str],
         directory: Path,
         *,
@@ -202,21 +94,27 @@ class ImageCache:
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
         skip_unreadable: bool = False,
+        retry_unreadable: bool = True,
     ) -> ImageCache:
         """Decode each image once, into `directory`; a killed build goes on where it was.
 
         Parameters
         ----------
         paths, ids
-            One of each per image; ids are unique. Files are taken not to change: a
-            finished cache of the same paths, ids, size and crop is opened as it is.
+            One of each per image; ids are unique. Of many, strings take less memory. Rows are
+            in the order of `ids`. Files are taken not to change: what an earlier cache in
+            `directory` has of the same path, size and crop is taken from there, and a
+            finished one of the same request is opened as it is.
         directory
-            Holds ``images.u8`` and ``cache.json``, the second written last.
+            Holds two slots of rows (`mlcore.image_rows`), and ``cache.json``, which names
+            the finished one.
         size, crop_fraction
             See `shrink_centre`.
         skip_unreadable
             Leave unreadable images out, and name them in `unreadable`; without it the
             first such image raises.
+        retry_unreadable
+            Try again what an earlier build could not read; or else leave it out once more.
 
         Raises
         ------
@@ -224,42 +122,68 @@ class ImageCache:
             For lengths that differ, a repeated id, or a bad size or crop.
         ImageError
             See `skip_unreadable`; what was decoded before it stays.
+        ImagesAwayError
+            Where an image cannot be read for no fault of its own (`decode_image`), or more
+            than half of them cannot be read at all. What was decoded stays, and nothing is
+            kept of what failed.
+        UnreadableError
+            Where the cache is there but cannot be read just now.
         CancelledError
             After `should_stop` said so; what was decoded stays.
         """
         _check_request(paths, ids, size, crop_fraction)
         directory.mkdir(parents=True, exist_ok=True)
-        key = _request_key(paths, ids, size, crop_fraction)
-        finished = _finished_key(directory) == key
-        if not finished:
-            (directory / "cache.json").unlink(missing_ok=True)
-            journal = _Journal(directory, key, size)
-            pending = zip(paths[journal.done :], ids[journal.done :], strict=True)
-            decode = _decoder(size, crop_fraction)
-            for chunk in _chunks(pending, _CHUNK):
-                stop_if_asked(should_stop, _STAGE)
-                journal.append(decode(chunk), skip_unreadable=skip_unreadable)
-                message = f"{journal.done} of {len(ids)} images decoded"
-                report(on_progress, _STAGE, journal.done / len(ids), message)
-            journal.finish(crop_fraction)
-        return cls.open(directory)
+        request = _Request(paths, ids, size, crop_fraction, skip_unreadable)
+        work = _Work(request, directory, on_progress, should_stop)
+        cache = work.finished()
+        untried = cache.unreadable if cache else work.make()
+        cache = cache or work.made()
+        if untried and (retry_unreadable or not skip_unreadable):
+            reasons = work.still_unreadable(untried)
+            if len(reasons) < len(untried):
+                work.make()
+                cache = work.made()
+            else:
+                cache = replace(cache, unreadable={**cache.unreadable, **reasons})
+        _check_share(cache)
+        return cache
 
     @classmethod
     def open(cls, directory: Path) -> ImageCache:
-        """Map a finished cache; raises ArtefactError where there is none, or a damaged one."""
-        header = read_json(directory / "cache.json")
+        """Map a finished cache.
+
+        Raises
+        ------
+        ArtefactError
+            Where there is none, or a damaged one.
+        UnreadableError
+            Where it cannot be read just now.
+        """
+        header = read_json(directory / _HEADER)
+        slot = Slot(directory, str(header.get("slot")))
         try:
-            ids, size = tuple(header["ids"]), int(header["size"])
-            crop_fraction = float(header["crop_fraction"])
-            shape = (len(ids), size, size, 3)
-            path = directory / "images.u8"
-            _check_length(path, int(np.prod(shape)))
-            images = np.memmap(path, np.uint8, "r", shape=shape) if ids else np.empty(shape, "u1")
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise ArtefactError(
-                f"{directory} must be an image cache, is damaged: {error}"
-            ) from error
-        return cls(images, ids, size, crop_fraction, header.get("unreadable", {}))
+            ids = tuple(each.id_str for each in slot.entries() if each.reason is None)
+        except FileNotFoundError as error:
+            raise _damaged(directory, error) from error
+        return _mapped(directory, header, ids)
+
+
+def _mapped(directory: Path, header: Mapping[str, Any], ids: tuple[str, ...]) -> ImageCache:
+    try:
+        size, crop_fraction = int(header["size"]), float(header["crop_fraction"])
+        path = Slot(directory, header["slot"]).images
+        shape = (len(ids), size, size, 3)
+        _check_length(path, int(np.prod(shape)))
+        images = np.memmap(path, np.uint8, "r", shape=shape) if ids else np.empty(shape, "u1")
+        return ImageCache(images, ids, size, crop_fraction, dict(header["unreadable"]))
+    except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
+        raise _damaged(directory, error) from error
+    except OSError as error:
+        raise UnreadableError(f"{directory} must be readable, is not: {error}") from error
+
+
+def _damaged(directory: Path, error: Exception) -> ArtefactError:
+    return ArtefactError(f"{directory} must be an image cache, is damaged: {error}")
 
 
 def _check_length(path: Path, expected: int) -> None:
@@ -269,7 +193,7 @@ def _check_length(path: Path, expected: int) -> None:
 
 
 def _check_request(
-    paths: Sequence[Path], ids: Sequence[str], size: int, crop_fraction: float
+    paths: Sequence[Path | str], ids: Sequence[str], size: int, crop_fraction: float
 ) -> None:
     if len(paths) != len(ids):
         raise InvalidInputError(f"paths must be as many as ids ({len(ids)}), are {len(paths)}")
@@ -281,113 +205,169 @@ def _check_request(
         raise InvalidInputError(f"crop_fraction must be in (0, 1], is {crop_fraction}")
 
 
-def _request_key(paths: Sequence[Path], ids: Sequence[str], size: int, crop_fraction: float) -> str:
-    digest = hashlib.sha256(f"{size} {crop_fraction}\n".encode())
-    for path, id_str in zip(paths, ids, strict=True):
-        digest.update(json.dumps([str(path), id_str]).encode())
-    return digest.hexdigest()
+def _check_share(cache: ImageCache) -> None:
+    total, unreadable = len(cache) + len(cache.unreadable), cache.unreadable
+    if 2 * len(unreadable) > total:
+        raise ImagesAwayError(
+            f"at least half of {total} images must be readable, {len(unreadable)} are not: "
+            f"{told(unreadable)}; once they are back in their place, go on"
+        )
 
 
-def _finished_key(directory: Path) -> str | None:
-    try:
-        ImageCache.open(directory)
-        return str(read_json(directory / "cache.json").get("key"))
-    except ArtefactError:
-        return None
+def told(unreadable: Mapping[str, str]) -> str:
+    """Return why images could not be read, and a few of them by name; nothing for none."""
+    found = summary(unreadable)
+    counts = ", ".join(f"{number} {code}" for code, number in found["reasons"].items())
+    named = ", ".join(f"{id_str} ({reason})" for id_str, reason in found["named"].items())
+    return f"{counts}; such as {named}" if unreadable else ""
 
 
-def _chunks(pairs: Iterator[tuple[Path, str]], length: int) -> Iterator[list[tuple[Path, str]]]:
-    chunk: list[tuple[Path, str]] = []
-    for pair in pairs:
-        chunk.append(pair)
-        if len(chunk) == length:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def summary(unreadable: Mapping[str, str]) -> dict[str, Any]:
+    """Return ``reasons``, code of `ImageError` to number, and ``named``: a few ids with theirs."""
+    codes = Counter(reason.split(":")[0] for reason in unreadable.values())
+    return {"reasons": dict(codes.most_common()), "named": dict(islice(unreadable.items(), _NAMED))}
 
 
-_Decoded: TypeAlias = "tuple[str, NDArray[np.uint8] | ImageError]"
+@dataclass(frozen=True)
+class _Request:
+    """What a cache is to hold."""
 
+    paths: Sequence[Path | str]
+    ids: Sequence[str]
+    size: int
+    crop_fraction: float
+    skip_unreadable: bool
 
-def _decoder(size: int, crop_fraction: float) -> Callable[[list[tuple[Path, str]]], list[_Decoded]]:
-    def decode(pair: tuple[Path, str]) -> _Decoded:
-        path, id_str = pair
+    @cached_property
+    def sources(self) -> NDArray[np.bytes_]:
+        return sources_of(self.paths, self.size, self.crop_fraction)
+
+    @cached_property
+    def key(self) -> str:
+        digest = hashlib.sha256(self.sources.tobytes())
+        for id_str in self.ids:
+            digest.update(json.dumps(id_str).encode())
+        return digest.hexdigest()
+
+    def outcome(self, path: Path | str) -> Outcome:
+        """Decode one image."""
         try:
-            return id_str, shrink_centre(decode_image(path), size=size, crop_fraction=crop_fraction)
+            image = decode_image(Path(path))
         except ImageError as error:
-            return id_str, error
+            return error
+        return shrink_centre(image, size=self.size, crop_fraction=self.crop_fraction)
 
-    def decode_all(chunk: list[tuple[Path, str]]) -> list[_Decoded]:
-        # Pillow decodes and resizes outside the interpreter's lock.
+    def outcomes(self, paths: Sequence[Path | str]) -> list[Outcome]:
+        """Decode some images at once: Pillow does so outside the interpreter's lock."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(decode, chunk))
-
-    return decode_all
+            return list(pool.map(self.outcome, paths))
 
 
-class _Journal:
-    """The unfinished cache: raw rows beside a list of what each image came to.
+@dataclass(frozen=True)
+class _Work:
+    """The making of a cache in its folder."""
 
-    A line follows its row, so after a kill the two agree once the longer is cut.
-    """
+    request: _Request
+    directory: Path
+    on_progress: OnProgress | None
+    should_stop: ShouldStop | None
 
-    def __init__(self, directory: Path, key: str, size: int) -> None:
-        self._directory, self._key, self._size = directory, key, size
-        self._rows = directory / "images.u8.partial"
-        self._lines = directory / "rows.partial.jsonl"
-        self._ids: list[str] = []
-        self._unreadable: dict[str, str] = {}
-        self._resume()
+    def finished(self) -> ImageCache | None:
+        """Return the finished cache of this request; None where there is none, or no whole one.
 
-    @property
-    def done(self) -> int:
-        return len(self._ids) + len(self._unreadable)
+        Raises UnreadableError where it may be whole, but cannot be read just now.
+        """
+        try:
+            return self.made() if self._header().get("key") == self.request.key else None
+        except UnreadableError:
+            raise
+        except ArtefactError:
+            return None
 
-    @property
-    def _row_bytes(self) -> int:
-        return self._size * self._size * 3
+    def made(self) -> ImageCache:
+        """Map the finished cache, whose request this is; its ids are the request's own."""
+        header = self._header()
+        unreadable = header.get("unreadable", {})
+        ids = tuple(id_str for id_str in self.request.ids if id_str not in unreadable)
+        return _mapped(self.directory, header, ids)
 
-    def _resume(self) -> None:
-        lines = self._lines.read_text().split("\n")[:-1] if self._lines.is_file() else []
-        if not lines or lines[0] != self._key or not self._rows.is_file():
-            lines = [self._key]
-            self._rows.write_bytes(b"")
-        whole_rows = self._rows.stat().st_size // self._row_bytes
-        for line in lines[1:]:
-            id_str, reason = json.loads(line)
-            if reason is None and len(self._ids) == whole_rows:
-                break
-            self._note(id_str, reason)
-        self._lines.write_text("".join(f"{line}\n" for line in lines[: 1 + self.done]))
-        os.truncate(self._rows, len(self._ids) * self._row_bytes)
+    def _header(self) -> dict[str, Any]:
+        path = self.directory / _HEADER
+        return read_json(path) if path.exists() else {}
 
-    def _note(self, id_str: str, reason: str | None) -> None:
-        if reason is None:
-            self._ids.append(id_str)
-        else:
-            self._unreadable[id_str] = reason
+    def make(self) -> dict[str, str]:
+        """Make the cache; return what an earlier process had found unreadable, with reasons."""
+        request, shape = self.request, (self.request.size, self.request.size, 3)
+        slot, other = self._slots()
+        journal = Journal(slot, request.key, int(np.prod(shape)))
+        untried, known = dict(journal.unreadable), KnownRows(other, shape)
+        for start in range(journal.done, len(request.ids), _CHUNK):
+            stop_if_asked(self.should_stop, _STAGE)
+            self._add(journal, known, slice(start, start + _CHUNK))
+            message = f"{journal.done} of {len(request.ids)} images ready"
+            report(self.on_progress, _STAGE, journal.done / len(request.ids), message)
+        self._finish(slot, other, journal.unreadable)
+        return untried
 
-    def append(self, decoded: list[_Decoded], *, skip_unreadable: bool) -> None:
-        with self._rows.open("ab") as rows, self._lines.open("a") as lines:
-            for id_str, image in decoded:
-                reason = f"{image.code}: {image}" if isinstance(image, ImageError) else None
-                if not isinstance(image, ImageError):
-                    rows.write(image.tobytes())
-                    rows.flush()
-                elif not skip_unreadable:
-                    raise image
-                lines.write(json.dumps([id_str, reason]) + "\n")
-                self._note(id_str, reason)
+    def _slots(self) -> tuple[Slot, Slot]:
+        """Return the slot to write, and the one to take known rows from.
 
-    def finish(self, crop_fraction: float) -> None:
-        self._rows.replace(self._directory / "images.u8")
+        To go on with a slot of this request comes first, then to keep the fuller one.
+        """
+        try:
+            finished = self._header().get("slot")
+        except UnreadableError:
+            raise
+        except ArtefactError:
+            finished = None
+
+        def worth(slot: Slot) -> tuple[bool, int, bool]:
+            is_ours = slot.name != finished and slot.key() == self.request.key
+            return not is_ours, slot.length(), slot.name == finished
+
+        slot, other = sorted((Slot(self.directory, name) for name in SLOTS), key=worth)
+        if slot.name == finished:
+            (self.directory / _HEADER).unlink()
+        return slot, other
+
+    def _add(self, journal: Journal, known: KnownRows, part: slice) -> None:
+        request = self.request
+        ids, sources, paths = request.ids[part], request.sources[part], request.paths[part]
+        found = known.find(sources)
+        new = [path for path, row in zip(paths, found, strict=True) if row is None]
+        decoded = iter(request.outcomes(new) if new else ())
+        outcomes = [next(decoded) if row is None else row for row in found]
+        for place, outcome in enumerate(outcomes):
+            if isinstance(outcome, ImageError) and not request.skip_unreadable:
+                journal.append(ids[:place], sources[:place], outcomes[:place])
+                raise outcome
+        journal.append(ids, sources, outcomes)
+
+    def _finish(self, slot: Slot, other: Slot, unreadable: dict[str, str]) -> None:
         header = {
-            "key": self._key,
-            "size": self._size,
-            "crop_fraction": crop_fraction,
-            "ids": self._ids,
-            "unreadable": self._unreadable,
+            "key": self.request.key,
+            "slot": slot.name,
+            "size": self.request.size,
+            "crop_fraction": self.request.crop_fraction,
+            "unreadable": unreadable,
         }
-        write_json(self._directory / "cache.json", header)
-        self._lines.unlink()
+        write_json(self.directory / _HEADER, header)
+        other.remove()
+        for name in _OF_OLDER_VERSIONS:
+            (self.directory / name).unlink(missing_ok=True)
+
+    def still_unreadable(self, untried: Mapping[str, str]) -> dict[str, str]:
+        """Try them again, up to the first chunk of which one can be read; return those bad."""
+        pairs = zip(self.request.paths, self.request.ids, strict=True)
+        again = [(path, id_str) for path, id_str in pairs if id_str in untried]
+        reasons: dict[str, str] = {}
+        for start in range(0, len(again), _CHUNK):
+            stop_if_asked(self.should_stop, _STAGE)
+            paths, ids = zip(*again[start : start + _CHUNK], strict=True)
+            for id_str, outcome in zip(ids, self.request.outcomes(paths), strict=True):
+                if not isinstance(outcome, ImageError):
+                    return reasons
+                if not self.request.skip_unreadable:
+                    raise outcome
+                reasons[id_str] = f"{outcome.code}: {outcome}"
+        return reasons

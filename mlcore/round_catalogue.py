@@ -8,6 +8,7 @@ import numpy as np
 
 from mlcore.catalogue import TrainingCatalogue
 from mlcore.errors import NotEnoughVotesError
+from mlcore.images import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,15 +35,18 @@ def snapshot(files: RoundFiles) -> dict[str, Any]:
             f"{name}_votes": int(catalogue.counts.sum()),
             f"{name}_checksum": catalogue.checksum,
         }
-    config = files.plan.config
-    minima = {"training": config.min_training_subjects, "held_out": config.min_held_out_subjects}
-    for name, minimum in minima.items():
-        found = result[f"{name}_subjects"]
+    for name in _CATALOGUES:
+        minimum, found = _minimum(files, name), result[f"{name}_subjects"]
         if found < minimum:
             raise NotEnoughVotesError(
                 f"{name} galaxies with votes must be at least {minimum}, are {found}"
             )
     return {**result, "catalogue_checksum": result["training_checksum"]}
+
+
+def _minimum(files: RoundFiles, name: str) -> int:
+    config = files.plan.config
+    return config.min_held_out_subjects if _CATALOGUES[name] else config.min_training_subjects
 
 
 def _voted(files: RoundFiles, *, control: bool) -> TrainingCatalogue:
@@ -74,9 +78,19 @@ def voted_rows(
     """Return cache rows (n,) and votes (n, A) of the ``training`` or ``held_out`` galaxies.
 
     Galaxies whose image could not be read are left out.
+
+    Raises
+    ------
+    NotEnoughVotesError
+        Where too few are left.
     """
     path = files.folder("snapshot").path / f"{name}.parquet"
     catalogue = TrainingCatalogue.read_parquet(path, files.plan.tree)
     known = np.array([id_str not in cache.unreadable for id_str in catalogue.id_str], dtype=bool)
     ids = [id_str for id_str, is_known in zip(catalogue.id_str, known, strict=True) if is_known]
+    if len(ids) < _minimum(files, name):
+        raise NotEnoughVotesError(
+            f"{name} galaxies with votes whose image can be read must be at least "
+            f"{_minimum(files, name)}, are {len(ids)} of {len(known)}: {told(cache.unreadable)}"
+        )
     return cache.rows(ids), catalogue.counts[known].astype(np.float64)

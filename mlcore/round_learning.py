@@ -12,20 +12,19 @@ from mlcore.cnn.model import CnnModel
 from mlcore.cnn.predict import predict
 from mlcore.cnn.shards import write_shards
 from mlcore.cnn.train import train
+from mlcore.errors import NotEnoughVotesError
 from mlcore.evaluation.comparison import Comparison, compare
 from mlcore.evaluation.details import detail
 from mlcore.evaluation.figures import evaluate
 from mlcore.evaluation.report import evaluation_report
 from mlcore.files import write_json
-from mlcore.images import ImageCache
+from mlcore.images import ImageCache, summary, told
 from mlcore.round_calibration import calibrate
 from mlcore.round_catalogue import voted_rows
 from mlcore.round_encoder import pretrained
 from mlcore.round_lookalikes import ask_lookalikes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from mlcore.round_files import RoundFiles
@@ -35,12 +34,22 @@ if TYPE_CHECKING:
 def train_network(files: RoundFiles) -> dict[str, Any]:
     """Decode the images, pretrain without labels, train on the votes, and calibrate.
 
-    Look-alikes are asked between the two (`mlcore.round_lookalikes`).
+    Look-alikes are asked between the two (`mlcore.round_lookalikes`). What images there are is
+    looked at until the network is trained; the rest of the round goes by that.
+
+    Raises
+    ------
+    NotEnoughVotesError
+        Where too few galaxies with votes have an image that can be read, also in the panel.
+    ImagesAwayError
+        Where images cannot be read just now; nothing is kept of that.
     """
     config, plan = files.plan.config.train, files.plan
-    cache = image_cache(files, config, "train", 0.0, 0.2)
-    start_from = pretrained(files, cache, "train", 0.2, 0.4)
+    is_trained = (files.folder("train").path / "model").is_dir()
+    cache = image_cache(files, config, "train", 0.0, 0.2, retry=not is_trained)
     rows, counts = voted_rows(files, "training", cache)
+    voted_rows(files, "held_out", cache)
+    start_from = pretrained(files, cache, "train", 0.2, 0.4)
     model = train(
         cache,
         rows,
@@ -69,20 +78,30 @@ def train_network(files: RoundFiles) -> dict[str, Any]:
         "history": [dict(epoch) for epoch in model.history],
         "galaxies": len(rows),
         "unreadable_images": len(cache.unreadable),
+        "unreadable": summary(cache.unreadable),
         "lookalikes": {"galaxies": len(known.places) if known else 0, "reason": why_alone},
         "calibration": model.calibration.to_dict(),
     }
 
 
 def image_cache(
-    files: RoundFiles, config: TrainConfig, stage: str, start: float, end: float
+    files: RoundFiles,
+    config: TrainConfig,
+    stage: str,
+    start: float,
+    end: float,
+    *,
+    retry: bool = False,
 ) -> ImageCache:
-    """Return every subject's image at training size; built once, kept between rounds."""
+    """Return every subject's image at training size; decoded once, kept between rounds.
+
+    Those that could not be read before are tried again where `retry` says so.
+    """
     ids: list[str] = []
-    paths: list[Path] = []
+    paths: list[str] = []
     for rows in files.subjects():
         ids += rows.ids
-        paths += [files.plan.images / name for name in rows.files]
+        paths += [str(files.plan.images / name) for name in rows.files]
     name = f"images-{config.image_size}-{config.crop_fraction:g}"
     return ImageCache.build(
         paths,
@@ -93,6 +112,7 @@ def image_cache(
         on_progress=files.part(stage, start, end),
         should_stop=files.should_stop,
         skip_unreadable=True,
+        retry_unreadable=retry,
     )
 
 
@@ -104,7 +124,7 @@ def evaluate_model(files: RoundFiles) -> dict[str, Any]:
     Raises
     ------
     NotEnoughVotesError
-        Where no image of the control panel could be read.
+        Where too few images of the control panel could be read.
     """
     plan = files.plan
     cache = image_cache(files, plan.config.train, "evaluate", 0.0, 0.3)
@@ -134,10 +154,18 @@ def _against_previous(
     before = CnnModel.load(plan.previous_model)
     if before.tree.checksum != plan.tree.checksum:
         return {"verdict": "The model before this one answered another decision tree."}
-    old = _previous_concentrations(files, before, cache, rows)
+    its_cache = _cache_of(before, files, cache)
+    both = np.array([cache.ids[row] in its_cache for row in rows], dtype=bool)
+    if both.sum() < plan.config.min_held_out_subjects:
+        raise NotEnoughVotesError(
+            "held_out galaxies whose image both models can see must be at least "
+            f"{plan.config.min_held_out_subjects}, are {both.sum()}: {told(its_cache.unreadable)}"
+        )
+    its_rows = its_cache.rows([cache.ids[row] for row in rows[both]])
+    old = _concentrations(files, before, its_cache, its_rows)
     comparison = compare(
-        counts,
-        found,
+        counts[both],
+        found[both],
         old,
         plan.tree,
         seed=plan.seed,
@@ -145,7 +173,7 @@ def _against_previous(
         margin=plan.config.gate_margin,
     )
     return {
-        "previous": evaluate(counts, old, plan.tree, seed=plan.seed).to_dict(),
+        "previous": evaluate(counts[both], old, plan.tree, seed=plan.seed).to_dict(),
         "comparison": comparison.to_dict(),
         "verdict": verdict(comparison),
     }
@@ -161,13 +189,12 @@ def verdict(comparison: Comparison) -> str:
     )
 
 
-def _previous_concentrations(
-    files: RoundFiles, before: CnnModel, cache: ImageCache, rows: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Predict the same galaxies with the model before, at the image size that it knows."""
-    ids = [cache.ids[row] for row in rows]
-    its_cache = image_cache(files, before.config, "evaluate", 0.6, 0.9)
-    return _concentrations(files, before, its_cache, its_cache.rows(ids))
+def _cache_of(before: CnnModel, files: RoundFiles, cache: ImageCache) -> ImageCache:
+    """Return the images at the size that the model before knows."""
+    config = before.config
+    if (config.image_size, config.crop_fraction) == (cache.size, cache.crop_fraction):
+        return cache
+    return image_cache(files, config, "evaluate", 0.6, 0.9, retry=True)
 
 
 def _concentrations(

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlcore.decoding import decode_image
 from mlcore.errors import CatalogueError, ImageError
-from mlcore.images import decode_image
 from mlcore.progress import OnProgress, ShouldStop, report, stop_if_asked
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def read_labelled_folder(
     CatalogueError
         Where the file is missing, is not UTF-8 CSV, has fewer than three columns, or has
         two classes that differ by more than case and punctuation alone would.
+    ImagesAwayError
+        Where an image is there but cannot be read just now.
     CancelledError
         After `should_stop` said so.
     """
@@ -202,6 +204,8 @@ def _with_readable(
 
 
 def _unreadable(image: Path) -> str:
+    if not image.parent.is_dir():  # a row may name any folder
+        return f"missing: {image} must be a file, its folder is not there"
     try:
         decode_image(image)
     except ImageError as error:

@@ -26,6 +26,7 @@ from mlcore.errors import (
     ArtefactError,
     CancelledError,
     CatalogueError,
+    ImagesAwayError,
     InvalidInputError,
     NotEnoughVotesError,
 )
@@ -640,6 +641,92 @@ class TestBadInput:
     def test_an_unknown_last_stage(self, plan, tmp_path):
         with pytest.raises(InvalidInputError, match=r"until must be one of .*, is 'publish'"):
             run_round(plan, tmp_path, until="publish")
+
+
+class TestImagesThatCannotBeRead:
+    """Image `SUBJECTS - 1` is damaged, and stays so."""
+
+    @pytest.fixture
+    def images(self, survey, tmp_path):
+        return shutil.copytree(survey, tmp_path / "images")
+
+    @pytest.fixture
+    def own(self, plan, tmp_path):
+        return replace(plan, shared=tmp_path / "shared")
+
+    @pytest.fixture
+    def directory(self, images, tree, tmp_path):
+        return begin(tmp_path / "round", input_table(images, tree))
+
+    def test_a_folder_that_is_away_stops_the_round_and_is_forgotten(self, own, images, directory):
+        images.rename(images.with_name("away"))
+        for _ in range(2):
+            with pytest.raises(ImagesAwayError, match=r"its folder .*/images is not there"):
+                run_round(own, directory)
+        images.with_name("away").rename(images)
+        found = run_round(own, directory, until="train").records["train"].result
+        assert (found["galaxies"], found["unreadable_images"]) == (30, 1)
+
+    def test_those_of_most_galaxies_stop_the_round(self, own, images, directory):
+        for number in range(24):
+            (images / f"{number}.png").unlink()
+        with pytest.raises(ImagesAwayError, match=r"half of 48 images .* 25 are not"):
+            run_round(own, directory)
+
+    def test_the_record_says_how_many_and_why_and_names_a_few(self, own, images, directory):
+        for number in range(1, 9):
+            (images / f"{number}.png").unlink()
+        found = run_round(own, directory, until="train").records["train"].result
+        assert found["unreadable_images"] == 9
+        assert found["unreadable"]["reasons"] == {"missing": 8, "not-an-image": 1}
+        assert list(found["unreadable"]["named"]) == [f"s:{number}" for number in range(1, 6)]
+        assert "1.png must be a file" in found["unreadable"]["named"]["s:1"]
+
+    @pytest.mark.parametrize(
+        ("name", "control", "said"),
+        [("training", False, "10, are 9 of 30: 21"), ("held_out", True, "4, are 3 of 10: 7")],
+    )
+    def test_the_least_numbers_hold_without_them(
+        self, name, control, said, own, *, images, directory
+    ):
+        lost = [number for number in range(40) if (number % 4 == 0) == control]
+        for number in lost[: 7 if control else 21]:
+            (images / f"{number}.png").unlink()
+        message = rf"{name} galaxies .* image can be read must be at least {said} missing"
+        with pytest.raises(NotEnoughVotesError, match=message):
+            run_round(own, directory, until="train")
+
+    def test_they_are_tried_again_in_the_next_round_and_not_before(
+        self, own, images, directory, tree, tmp_path
+    ):
+        whole = (images / "1.png").read_bytes()
+        (images / "1.png").unlink()
+        run_round(own, directory, until="train")
+        (images / "1.png").write_bytes(whole)
+        found = run_round(own, directory).records
+        assert found["predict"].result["galaxies"] == SUBJECTS - 2
+        assert found["flag"].result["judged"] == 39
+        following = begin(tmp_path / "next", input_table(images, tree))
+        assert run_round(own, following, until="train").records["train"].result["galaxies"] == 30
+
+    def test_models_are_compared_on_what_both_can_see(self, own, images, directory, tmp_path):
+        other = replace(own.config.train, crop_fraction=0.5)
+        paths = [images / f"{number}.png" for number in range(40)]
+        ids = [f"s:{number}" for number in range(40)]
+        cache = ImageCache.build(paths, ids, tmp_path / "other", size=24, crop_fraction=0.5)
+        counts = np.tile([VOTES, 0, 0, 0], (40, 1))
+        train(cache, np.arange(40), counts, own.tree, other, directory=tmp_path / "old", seed=0)
+        judged = replace(own, previous_model=tmp_path / "old" / "model")
+        run_round(judged, directory, until="train")
+        (images / "0.png").unlink()
+        found = run_round(judged, directory, until="evaluate").records["evaluate"].result
+        assert (found["n"], found["previous"]["n"], found["comparison"]["n"]) == (10, 9, 9)
+        for number in range(4, 28, 4):
+            (images / f"{number}.png").unlink()
+        shutil.rmtree(own.shared / "images-24-0.5")
+        forget(directory, "evaluate")
+        with pytest.raises(NotEnoughVotesError, match=r"both models .* 4, are 3: 7 missing"):
+            run_round(judged, directory, until="evaluate")
 
 
 class TestConfig:

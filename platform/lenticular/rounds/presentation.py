@@ -8,8 +8,9 @@ from typing import Any
 from django.utils.translation import get_language, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
 
-from lenticular.rounds import selectors
+from lenticular.rounds import selectors, workspace
 from lenticular.rounds.models import Round, TrainedModel, Verdict
+from lenticular.rounds.publishing import images_left_out
 from lenticular.workflows.models import Workflow
 
 STAGE_TITLES = {
@@ -91,6 +92,15 @@ class QuestionLine:
     nll: str
     previous_nll: str
     coverage: str
+
+
+@dataclass(frozen=True)
+class UnreadableImages:
+    """Images that the round goes without: how many, how many of each reason, a few by id."""
+
+    number: int
+    reasons: str
+    named: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -196,6 +206,18 @@ def origin(round_: Round) -> str:
     """Return where the network's first weights came from; empty until there is a model."""
     made = TrainedModel.objects.filter(round=round_).first()
     return str(made.origin.get("reason", "")) if made else ""
+
+
+def unreadable_images(round_: Round) -> UnreadableImages | None:
+    """Return which images the round could not read; None while that is none, or not known."""
+    found = round_.evaluation.get("images")
+    if found is None:
+        trained = workspace.readable_record(round_, "train")
+        found = images_left_out(trained) if trained else {}
+    if not found:
+        return None
+    reasons = [f"{number} {code}" for code, number in found.get("reasons", {}).items()]
+    return UnreadableImages(found["unreadable"], ", ".join(reasons), found.get("named", {}))
 
 
 def gate(round_: Round) -> Gate | None:

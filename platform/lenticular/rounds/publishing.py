@@ -205,7 +205,7 @@ def _require_compared(round_: Round, evaluated: StageRecord) -> None:
 
 
 def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:
-    evaluation = records["evaluate"].result
+    evaluation = {**records["evaluate"].result, "images": images_left_out(records["train"])}
     round_.catalogue_checksum = records["snapshot"].result["catalogue_checksum"]
     round_.evaluation = evaluation
     passed = _is_not_worse(records["evaluate"])
@@ -213,6 +213,12 @@ def _record_findings(round_: Round, records: dict[str, StageRecord]) -> None:
     round_.verdict_reason = evaluation["verdict"]
     if round_.version_id != round_.workflow.current_version_id:
         round_.verdict, round_.verdict_reason = Verdict.OUTDATED, OUTDATED
+
+
+def images_left_out(trained: StageRecord) -> dict[str, Any]:
+    """Return the number of images that could not be read, why, and a few by name; {} for none."""
+    number = trained.result.get("unreadable_images", 0)
+    return {"unreadable": number, **trained.result.get("unreadable", {})} if number else {}
 
 
 def _is_not_worse(evaluated: StageRecord) -> bool:

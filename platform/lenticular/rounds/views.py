@@ -113,6 +113,7 @@ def _show(
         "state": presentation.state_in_words(round_),
         "verdict": presentation.verdict_in_words(round_),
         "origin": presentation.origin(round_),
+        "unreadable": presentation.unreadable_images(round_),
         "snapshot": selectors.round_snapshot(round_),
         "stages": presentation.stages(round_),
         "questions": presentation.questions(round_),

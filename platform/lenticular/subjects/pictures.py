@@ -12,8 +12,8 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from lenticular.subjects.models import IMAGE_SIZES, content_hash, stored_image_name
+from mlcore.decoding import decode_image
 from mlcore.errors import ImageError
-from mlcore.images import decode_image
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -45,6 +45,7 @@ class TestRejectedRows:
             (["new", "Bar", "../secret.png"], "must be inside the folder"),
             (["new", "Bar", "images/none.png"], "missing: "),
             (["new", "Bar", "images"], "missing: "),
+            (["new", "Bar", "nowhere/none.png"], "missing: "),
             (["new", "Bar", "labels.csv"], "not-an-image: "),
             (["new", "Bar", "images/cut.png"], "truncated: "),
         ],

@@ -217,7 +217,9 @@ def write_stages():
     return _write_stages
 
 
-def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0, votes=None):
+def _write_stages(
+    round_, *, not_worse=None, flags=("1",), certainty=4.0, votes=None, unreadable=None
+):
     figures = {
         "n": 8, "votes": 40.0, "accuracy": 0.9, "balanced_accuracy": 0.9,
         "accuracy_confident": None, "n_confident": 0, "rmse": 0.2, "rmse_floor": 0.1,
@@ -237,7 +239,10 @@ def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0, votes=
     }  # fmt: skip
     results = {
         "snapshot": {"catalogue_checksum": "c" * 64},
-        "train": {"origin": {"source": "scratch", "reason": "from scratch: no hub"}},
+        "train": {
+            "origin": {"source": "scratch", "reason": "from scratch: no hub"},
+            **_unreadable(unreadable or {}),
+        },
         "evaluate": evaluation,
         "predict": {},
         "acquire": {},
@@ -259,6 +264,14 @@ def _write_stages(round_, *, not_worse=None, flags=("1",), certainty=4.0, votes=
             (folder.path / "model").mkdir(exist_ok=True)
             write_json(folder.path / "model" / "model.json", {"round": round_.number})
         folder.finish(inputs.get(stage, {}), result)
+
+
+def _unreadable(named):
+    reasons = {"missing": len(named)} if named else {}
+    return {
+        "unreadable_images": len(named),
+        "unreadable": {"reasons": reasons, "named": named},
+    }
 
 
 def _compared_with(round_):

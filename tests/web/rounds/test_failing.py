@@ -12,7 +12,7 @@ from lenticular.rounds import disk, pipeline, publishing, selectors, services, t
 from lenticular.rounds.errors import DiskSpaceError
 from lenticular.rounds.failing import for_people
 from lenticular.rounds.models import RoundState
-from lenticular.rounds.workspace import shared_folder, stage_folder
+from lenticular.rounds.workspace import images_folder, shared_folder, stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import WorkflowVersion
 from mlcore import round_choosing, round_learning
@@ -196,6 +196,40 @@ class TestDamage:
             if path.is_file():
                 path.write_bytes(path.read_bytes()[:-3])
         assert finish(start(first.workflow)).state == RoundState.SUCCEEDED
+
+
+class TestImages:
+    @pytest.fixture
+    def image(self, workflow):
+        subject = QueueEntry.objects.filter(workflow=workflow, in_panel=False).first().subject
+        return images_folder() / subject.images.get().stored_name("page")
+
+    def test_a_folder_that_is_away_stops_the_round_until_it_is_back(self, workflow):
+        folder = images_folder() / "images"
+        folder.rename(folder.with_name("away"))
+        try:
+            round_ = finish(start(workflow))
+        finally:
+            folder.with_name("away").rename(folder)
+        assert round_.state == RoundState.FAILED
+        assert "cannot be read just now: its folder" in round_.error
+        round_ = resume(round_)
+        assert round_.state == RoundState.SUCCEEDED
+        assert round_.evaluation["images"] == {}
+
+    def test_a_missing_one_is_left_out_and_recorded(self, workflow, image):
+        whole = image.read_bytes()
+        image.unlink()
+        try:
+            round_ = finish(start(workflow))
+        finally:
+            image.write_bytes(whole)
+        assert round_.state == RoundState.SUCCEEDED
+        found = round_.evaluation["images"]
+        assert (found["unreadable"], found["reasons"]) == (1, {"missing": 1})
+        assert [image.name in reason for reason in found["named"].values()] == [True]
+        following = finish(start(workflow))
+        assert following.evaluation["images"] == {}
 
 
 def test_a_tree_that_changed_between_rounds_is_told_and_nothing_is_compared(first):

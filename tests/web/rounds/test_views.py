@@ -1,11 +1,14 @@
 """The rounds pages, as anonymous, forbidden and allowed."""
 
+import shutil
+
 import pytest
 from django.urls import reverse
 
 from lenticular.rounds import services
 from lenticular.rounds.models import Round, RoundState, Verdict
 from lenticular.rounds.work import claim_round, fail_round, report_progress
+from lenticular.rounds.workspace import round_folder
 
 from .conftest import TINY, WORKER
 
@@ -124,6 +127,24 @@ class TestRound:
         assert "train: out of memory" in shown
         assert "Resume where it stopped" in shown
         assert "Cancel this round" not in shown
+
+    @pytest.mark.parametrize("is_over", [False, True])
+    def test_warns_of_images_that_could_not_be_read(
+        self, client, running, admin, write_stages, *, is_over
+    ):
+        client.force_login(admin)
+        write_stages(running, unreadable={"s:7": "missing: 7.jpg must be a file, there is none"})
+        if is_over:
+            services.publish_round(round=running, worker=WORKER)
+            shutil.rmtree(round_folder(running))
+        shown = client.get(page("round", running)).content.decode()
+        assert "1 image could not be read; the round goes without it" in shown
+        assert '<p lang="en">1 missing</p>' in shown
+        assert "<bdi>s:7</bdi>: missing: 7.jpg must be a file" in shown
+
+    def test_says_nothing_of_images_where_all_could_be_read(self, client, refused, admin):
+        client.force_login(admin)
+        assert "could not be read" not in client.get(page("round", refused)).content.decode()
 
     def test_shows_the_evaluation_and_the_gate(self, client, refused, admin):
         client.force_login(admin)
