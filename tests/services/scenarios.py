@@ -291,6 +291,37 @@ def scarce_subject():
     return {"granted": sum(granted), "leases": Lease.objects.count(), "room": room}
 
 
+def dry_queue():
+    """Eight volunteers ask at once, again and again, where no vote is wanted at first."""
+    from lenticular.accounts.services import create_anonymous_volunteer
+    from lenticular.selection.models import Lease, QueueEntry
+
+    universe = load()
+    outside = QueueEntry.objects.filter(in_panel=False)
+    outside.update(wanted=0, room=0)
+    volunteers = [create_anonymous_volunteer() for _ in range(WRITERS)]
+    limit = universe.workflow.retirement_votes
+    active = set(outside.values_list("subject_id", flat=True))
+
+    def ask_until_nothing_new(one):
+        held = -1
+        while held < len(subjects := served(universe, one, 50)):
+            held = len(subjects)
+        return held
+
+    told = at_once(*[lambda one=one: ask_until_nothing_new(one) for one in volunteers])
+    # Who stopped while others held all that had room may be missed.
+    for _ in range(limit):
+        ask_until_nothing_new(create_anonymous_volunteer())
+    held = Counter(Lease.objects.filter(subject__in=active).values_list("subject_id", flat=True))
+    return {
+        "refused": [each for each in told if not isinstance(each, int)],
+        "none_in_vain": min(told) >= 1,
+        "as_many_as_retire": set(held) == active and set(held.values()) == {limit},
+        "wanted": sorted(set(outside.values_list("wanted", "room"))) == [(limit, 0)],
+    }
+
+
 def spot_checks_at_once():
     """Eight experts draw the spot checks of one round at once."""
     from lenticular.common.errors import LenticularError

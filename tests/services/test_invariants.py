@@ -58,6 +58,15 @@ def test_a_subject_is_never_promised_to_more_people_than_needed(stack):
     assert stack.drive("scarce_subject") == {"granted": 5, "leases": 5, "room": 0}
 
 
+def test_a_dry_queue_asks_for_more_once_at_a_time_and_never_too_much(stack):
+    assert stack.drive("dry_queue") == {
+        "refused": [],
+        "none_in_vain": True,
+        "as_many_as_retire": True,
+        "wanted": True,
+    }
+
+
 def test_spot_checks_are_drawn_once_however_many_press(stack, services, tmp_path):
     database = f"sqlite:///{tmp_path / 'embedded.sqlite3'}"
     run_driver(database, services.redis_url, "build")

@@ -98,7 +98,7 @@ def reopen_queue(*, workflow: Workflow) -> int:
     return changed
 
 
-def ask_for_more(*, workflow: Workflow) -> int:
+def ask_for_more(*, workflow: Workflow) -> bool:
     """Make room for one more vote on some subjects, where the queue wants no vote at all.
 
     Rounds ask for a few votes on each subject, and the next round may be long in coming. So the
@@ -107,13 +107,13 @@ def ask_for_more(*, workflow: Workflow) -> int:
 
     Returns
     -------
-    int
-        The subjects that have room now; 0 where others have some, or nothing is left to ask.
+    bool
+        Whether there is room outside the panel now, whoever has made it.
     """
     unfinished = _unfinished(workflow)
-    if not unfinished.exists() or unfinished.filter(room__gt=0).exists():
-        return 0
-    return _make_room(workflow)
+    if not unfinished.exists():
+        return False
+    return unfinished.filter(room__gt=0).exists() or _make_room(workflow)
 
 
 def _unfinished(workflow: Workflow) -> QuerySet[QueueEntry]:
@@ -121,13 +121,14 @@ def _unfinished(workflow: Workflow) -> QuerySet[QueueEntry]:
 
 
 @transaction.atomic
-def _make_room(workflow: Workflow) -> int:
+def _make_room(workflow: Workflow) -> bool:
     """Do what `ask_for_more` says, unless somebody else has just done so."""
     lock_workflow(workflow=workflow)
     unfinished = _unfinished(workflow)
-    others = unfinished.filter(room__gt=0).count()
+    if unfinished.filter(room__gt=0).exists():
+        return True
     in_turn = unfinished.order_by("wanted", "shuffle", "id").values_list("subject_id", flat=True)
-    for start in range(0, 0 if others else unfinished.count(), AT_ONCE):
+    for start in range(0, unfinished.count(), AT_ONCE):
         lacking = [
             entry
             for entry, standing in _locked_entries(workflow, in_turn[start : start + AT_ONCE])
@@ -137,8 +138,8 @@ def _make_room(workflow: Workflow) -> int:
             entry.wanted, entry.room = entry.wanted + 1 - entry.room, 1
         _store(lacking)
         if lacking:
-            return len(lacking)
-    return others
+            return True
+    return False
 
 
 def _open_subjects(workflow: Workflow, after: int) -> list[int]:
