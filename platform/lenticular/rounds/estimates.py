@@ -101,15 +101,20 @@ class DryRun:
         return {**asdict(self), "refused": self.refused}
 
 
-def dry_run(*, workflow: Workflow, config: Mapping[str, Any] | None = None) -> DryRun:
-    """Return what a round with these settings would be.
+def dry_run(
+    *,
+    workflow: Workflow,
+    config: Mapping[str, Any] | None = None,
+    from_defaults: bool = False,
+) -> DryRun:
+    """Return what a round with these settings would be; see `services.start_round`.
 
     Raises
     ------
     RoundConfigError
         For a setting that breaks its rule.
     """
-    checked = rules.checked_config(workflow=workflow, config=config or {})
+    checked = rules.round_config(workflow=workflow, given=config, from_defaults=from_defaults)
     version = workflow.current_version
     entries = QueueEntry.objects.filter(workflow=workflow)
     pool = entries.count()

@@ -37,9 +37,10 @@ class RuleSerializer(serializers.ModelSerializer[RoundRule]):
 
 
 class DryRunSerializer(serializers.Serializer[Any]):
-    """The settings to try."""
+    """The settings to try; `config` goes over what the workflow's rule keeps."""
 
     config = serializers.DictField(required=False, default=dict)
+    from_defaults = serializers.BooleanField(default=False)
 
 
 class PruneSerializer(serializers.Serializer[Any]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from mlcore.errors import InvalidInputError as InvalidSettingError
 from mlcore.round_plan import RoundConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from lenticular.common.errors import LenticularError
     from lenticular.rounds.models import Round
@@ -54,8 +55,41 @@ class Reason:
         return asdict(self)
 
 
+def round_config(
+    *, workflow: Workflow, given: Mapping[str, Any] | None = None, from_defaults: bool = False
+) -> RoundConfig:
+    """Return the settings of a round, however it is started: what is given goes over the rest.
+
+    The rest is what the workflow's rule keeps, and the defaults beneath it.
+
+    Parameters
+    ----------
+    workflow
+        Its rule keeps settings.
+    given
+        Settings of `mlcore.round_plan.RoundConfig`; of ``train`` each setting alone.
+    from_defaults
+        Whether to go by the defaults, and not by what the workflow's rule keeps.
+
+    Raises
+    ------
+    RoundConfigError
+        For a setting that breaks its rule; the message names it.
+    """
+    kept = {} if from_defaults else rule_of(workflow=workflow).config
+    return checked_config(workflow=workflow, config=_over(kept, given or {}))
+
+
+def _over(kept: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    inner, outer = kept.get("train"), given.get("train")
+    both = {**kept, **given}
+    if isinstance(inner, Mapping) and isinstance(outer, Mapping):
+        both["train"] = {**inner, **outer}
+    return both
+
+
 def checked_config(*, workflow: Workflow, config: Mapping[str, Any]) -> RoundConfig:
-    """Return the settings of a round of this workflow.
+    """Return these settings for a round of this workflow; what they leave out has its default.
 
     Raises
     ------
@@ -78,10 +112,10 @@ def rule_of(*, workflow: Workflow) -> RoundRule:
 def why_not(*, workflow: Workflow, config: RoundConfig | None = None) -> list[Reason]:
     """Return every reason why a round would not start now; empty where the schedule starts one.
 
-    Without `config` a round is judged by the settings that the schedule would give it.
+    Without `config` a round is judged by the settings that the workflow's rule keeps.
     """
     rule = rule_of(workflow=workflow)
-    config = config or checked_config(workflow=workflow, config=rule.config)
+    config = config or round_config(workflow=workflow)
     refused = (
         Reason(error.kind, error.message) for error in refusals(workflow=workflow, config=config)
     )

@@ -72,6 +72,16 @@ class TestDryRun:
         assert (found["training_galaxies"], found["cost"], found["refused"]) == (24, None, False)
         assert not Round.objects.exists()
 
+    @pytest.mark.parametrize(("from_defaults", "change"), [(False, [6, 9]), (True, [6, 200])])
+    def test_is_of_the_settings_that_a_round_would_have(
+        self, staff, published_twice, from_defaults, change
+    ):
+        RoundRule.objects.create(workflow=published_twice[0].workflow, config={"batch": 9})
+        body = {"config": {"folds": 4}, "from_defaults": from_defaults}
+        found = staff.post(address("rounds-dry-run"), body, content_type=JSON).json()
+        assert found["changed_settings"]["folds"] == [2, 4]
+        assert found["changed_settings"]["batch"] == change
+
     @pytest.mark.parametrize("body", [{"config": []}, {"config": {"folds": 0}}])
     def test_bad_settings_are_refused(self, staff, workflow, body):
         answer = staff.post(address("rounds-dry-run"), body, content_type=JSON)

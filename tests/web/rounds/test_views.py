@@ -195,5 +195,5 @@ def test_the_list_grows_without_more_queries(
         round_ = services.start_round(workflow=workflow, user=admin, config=TINY)
         services.cancel_round(round=round_, user=admin)
     client.force_login(admin)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         client.get(reverse("rounds"))
