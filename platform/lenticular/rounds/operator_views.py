@@ -106,6 +106,19 @@ def roll_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
 @admins_only
 @require_POST
+def set_aside(request: HttpRequest, slug: str) -> HttpResponse:
+    """Leave the workflow without its damaged model."""
+    workflow, reason = _workflow(slug), request.POST.get("reason", "")
+    try:
+        rolling.set_model_aside(workflow=workflow, user=_user(request), reason=reason)
+    except LenticularError as error:
+        return _show(request, workflow, problem=error)
+    messages.success(request, _("The damaged model is set aside."))
+    return redirect("workflow-rounds", slug)
+
+
+@admins_only
+@require_POST
 def prune(request: HttpRequest, slug: str) -> HttpResponse:
     """Remove the files of rounds that nothing needs."""
     workflow = _workflow(slug)

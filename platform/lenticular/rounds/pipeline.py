@@ -21,27 +21,22 @@ from django.db.models import Sum
 from lenticular.consensus.models import Tally
 from lenticular.rounds import services, workspace
 from lenticular.rounds.disk import require_disk
-from lenticular.rounds.errors import (
-    DamagedModelError,
-    LostClaimError,
-    NotComparedError,
-    RoundLimitError,
-)
+from lenticular.rounds.errors import LostClaimError, NotComparedError, RoundLimitError
 from lenticular.rounds.failing import for_people
 from lenticular.rounds.inputs import write_inputs
 from lenticular.rounds.lost_connections import LOST, outlast
 from lenticular.rounds.models import Round
 from lenticular.rounds.provenance import code_version
+from lenticular.rounds.rules import damaged_model
 from lenticular.rounds.selectors import current_model, get_round
 from lenticular.selection.models import QueueEntry
+from mlcore.cnn.encoder import blank_encoder
 from mlcore.errors import CancelledError
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.training_round import run_round
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from lenticular.rounds.models import TrainedModel
 
 REPORT_SECONDS = 0.5
 logger = logging.getLogger(__name__)
@@ -81,6 +76,9 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
     if round_.cancel_requested:
         raise CancelledError("the round was cancelled before a worker had it")
     require_disk(workspace.round_folder(round_))
+    # What the web process cannot know, which has no timm, is found out before anything long.
+    blank_encoder(RoundConfig.from_dict(round_.config).train)
+    plan_of(round_)
     folder = workspace.round_folder(round_)
     votes = Tally.objects.filter(version=round_.version).aggregate(votes=Sum("classifications"))
     services.record_provenance(
@@ -119,9 +117,10 @@ def plan_of(round_: Round) -> RoundPlan:
     DamagedModelError
         Where the files of that model are missing or have changed.
     """
+    damaged = damaged_model(workflow=round_.workflow)
+    if damaged is not None:
+        raise damaged
     current = current_model(round_.workflow)
-    if current is not None:
-        _require_whole(current)
     return RoundPlan(
         tree=round_.version.tree,
         seed=round_.seed,
@@ -131,15 +130,6 @@ def plan_of(round_: Round) -> RoundPlan:
         previous_model=workspace.model_folder(current) if current else None,
         code_version=code_version(),
     )
-
-
-def _require_whole(current: TrainedModel) -> None:
-    damage = workspace.find_damage(current.round, "train")
-    if damage is not None:
-        raise DamagedModelError(
-            f"the current model, of round {current.round.number}, must be whole to be compared "
-            f"with: {damage}; roll back to an earlier model or put the file back, then resume"
-        )
 
 
 def _devices() -> list[str]:

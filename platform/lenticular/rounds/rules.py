@@ -15,6 +15,7 @@ from lenticular.consensus.selectors import count_classifications
 from lenticular.rounds import selectors, workspace
 from lenticular.rounds.disk import missing_disk
 from lenticular.rounds.errors import (
+    DamagedModelError,
     NoVersionError,
     RoundActiveError,
     RoundConfigError,
@@ -132,9 +133,28 @@ def refusals(*, workflow: Workflow, config: RoundConfig) -> Iterator[LenticularE
         yield NoVersionError(f"workflow must have a version, {workflow} has none")
     else:
         yield from _missing_votes(version, config)
+    damaged = damaged_model(workflow=workflow, afresh=False)
+    if damaged is not None:
+        yield damaged
     missing = missing_disk(workspace.shared_folder(workflow))
     if missing is not None:
         yield missing
+
+
+def damaged_model(*, workflow: Workflow, afresh: bool = True) -> DamagedModelError | None:
+    """Return the error that says what is wrong with the current model's files; None if nothing.
+
+    See `workspace.find_damage` for `afresh`.
+    """
+    current = selectors.current_model(workflow)
+    damage = current and workspace.find_damage(current.round, "train", afresh=afresh)
+    if current is None or damage is None:
+        return None
+    message = _(
+        "the current model, of round %(number)s, must be whole to be compared with: %(damage)s; "
+        "put the file back, roll back to an earlier model, or set the damaged one aside"
+    )
+    return DamagedModelError(message % {"number": current.round.number, "damage": damage})
 
 
 def why_outdated(*, round_: Round) -> str | None:
@@ -170,6 +190,19 @@ def _missing_votes(version: WorkflowVersion, config: RoundConfig) -> Iterator[To
         if found < minimum:
             numbers = {"needed": minimum, "found": found}
             yield TooFewVotesError(sentences[in_panel] % numbers, **numbers)
+    if config.folds > config.min_training_subjects:
+        yield from _missing_folds(version, config)
+
+
+def _missing_folds(version: WorkflowVersion, config: RoundConfig) -> Iterator[TooFewVotesError]:
+    found = selectors.count_voted(version=version, in_panel=False, at_most=config.folds)
+    if config.min_training_subjects <= found < config.folds:
+        message = _(
+            "folds must be at most as many as there are galaxies with votes outside the control "
+            "panel: %(needed)s are asked for, there are %(found)s"
+        )
+        numbers = {"needed": config.folds, "found": found}
+        yield TooFewVotesError(message % numbers, **numbers)
 
 
 def waits_for(*, rule: RoundRule) -> Iterator[Reason]:

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("<slug:slug>/start/", operator_views.start, name="round-start"),
     path("<slug:slug>/dry-run/", operator_views.dry_run, name="round-dry-run"),
     path("<slug:slug>/rule/", operator_views.change_rule, name="round-rule"),
+    path("<slug:slug>/set-aside/", operator_views.set_aside, name="round-set-aside"),
     path("<slug:slug>/prune/", operator_views.prune, name="rounds-prune"),
     path("<slug:slug>/compare/", operator_views.compare, name="rounds-compare"),
     path("<slug:slug>/<int:number>/roll-back/", operator_views.roll_back, name="round-roll-back"),

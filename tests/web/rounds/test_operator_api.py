@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from lenticular.rounds import selectors
 from lenticular.rounds.models import RollBack, Round, RoundRule
-from lenticular.rounds.workspace import round_folder
+from lenticular.rounds.workspace import round_folder, stage_folder
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -22,6 +22,7 @@ def every_address(round_):
     yield "get", address("rounds-checks")
     yield "get", address("rounds-compare")
     yield "post", address("rounds-disk")
+    yield "post", address("rounds-set-aside")
     yield "post", address("round-roll-back", round_.pk)
 
 
@@ -116,10 +117,20 @@ class TestRollBack:
         assert again.status_code == 409
         assert "is the current one" in again.json()["detail"]
 
-    def test_needs_a_reason_and_a_round(self, staff, published_twice):
+    def test_needs_a_round_and_no_reason(self, staff, published_twice):
         place = address("round-roll-back", published_twice[0].pk)
-        assert staff.post(place, {}, content_type=JSON).status_code == 400
+        assert staff.post(place, {}, content_type=JSON).status_code == 200
         assert staff.post(address("round-roll-back", 99)).status_code == 404
+
+
+class TestSetAside:
+    def test_leaves_the_workflow_without_its_damaged_model(self, staff, published_twice):
+        body, place = {"reason": "the disk broke"}, address("rounds-set-aside")
+        assert staff.post(place, body, content_type=JSON).status_code == 409
+        (stage_folder(published_twice[1], "train").path / "model" / "model.json").unlink()
+        assert staff.post(place, {}, content_type=JSON).status_code == 400
+        assert staff.post(place, body, content_type=JSON).status_code == 204
+        assert selectors.current_model(published_twice[1].workflow) is None
 
 
 class TestDisk:

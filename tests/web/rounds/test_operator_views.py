@@ -12,7 +12,7 @@ from .conftest import TINY
 
 pytestmark = pytest.mark.django_db
 GETS = ("workflow-rounds", "rounds-compare")
-POSTS = ("round-rule", "round-start", "round-dry-run", "rounds-prune")
+POSTS = ("round-rule", "round-start", "round-dry-run", "rounds-prune", "round-set-aside")
 RULE = {
     "is_on": "on", "new_votes": "7", "hours_between": "3", "training_galaxies": "10",
     "panel_galaxies": "4", "config": '{"batch": 9}',
@@ -197,13 +197,33 @@ class TestRollBack:
         shown = get(staff).content.decode()
         assert "from round 2 to round 1, by ada: odd queue" in " ".join(shown.split())
 
-    @pytest.mark.parametrize(("number", "reason", "status"), [(1, "", 400), (2, "why", 409)])
-    def test_is_refused_with_a_word(self, staff, published_twice, number, reason, status):
-        assert post(staff, "round-roll-back", number, reason=reason).status_code == status
+    def test_one_click_is_enough(self, staff, published_twice):
+        assert 'name="reason" required' not in get(staff).content.decode()
+        assert post(staff, "round-roll-back", 1, reason="").status_code == 302
+        shown = " ".join(get(staff).content.decode().split())
+        assert "from round 2 to round 1, by ada: no reason given" in shown
+
+    def test_is_refused_with_a_word(self, staff, published_twice):
+        assert post(staff, "round-roll-back", 2).status_code == 409
         assert not RollBack.objects.exists()
 
     def test_an_unknown_round_is_not_found(self, staff, workflow):
         assert post(staff, "round-roll-back", 9, reason="x").status_code == 404
+
+
+class TestSetAside:
+    def test_is_offered_for_a_damaged_model_alone(self, staff, published_twice):
+        assert "Set the damaged model aside" not in get(staff).content.decode()
+        assert post(staff, "round-set-aside", reason="x").status_code == 409
+        (stage_folder(published_twice[1], "train").path / "model" / "model.json").unlink()
+        shown = get(staff).content.decode()
+        assert "Set the damaged model aside" in shown
+        assert "model.json is missing" in shown
+        assert post(staff, "round-set-aside").status_code == 400
+        assert post(staff, "round-set-aside", reason="the disk broke").status_code == 302
+        shown = " ".join(get(staff).content.decode().split())
+        assert "the damaged model of round 2 set aside, by ada: the disk broke" in shown
+        assert "Set the damaged model aside" not in shown
 
 
 class TestPrune:
