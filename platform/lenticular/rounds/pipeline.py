@@ -21,7 +21,12 @@ from django.db.models import Sum
 from lenticular.consensus.models import Tally
 from lenticular.rounds import services, workspace
 from lenticular.rounds.disk import require_disk
-from lenticular.rounds.errors import LostClaimError, NotComparedError, RoundLimitError
+from lenticular.rounds.errors import (
+    LostClaimError,
+    NotComparedError,
+    RoundConfigError,
+    RoundLimitError,
+)
 from lenticular.rounds.failing import for_people
 from lenticular.rounds.inputs import write_inputs
 from lenticular.rounds.lost_connections import LOST, outlast
@@ -31,7 +36,7 @@ from lenticular.rounds.rules import damaged_model
 from lenticular.rounds.selectors import current_model, get_round
 from lenticular.selection.models import QueueEntry
 from mlcore.cnn.encoder import blank_encoder
-from mlcore.errors import CancelledError
+from mlcore.errors import CancelledError, InvalidInputError
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.training_round import run_round
 
@@ -76,9 +81,7 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
     if round_.cancel_requested:
         raise CancelledError("the round was cancelled before a worker had it")
     require_disk(workspace.round_folder(round_))
-    # What the web process cannot know, which has no timm, is found out before anything long.
-    blank_encoder(RoundConfig.from_dict(round_.config).train)
-    plan_of(round_)
+    _require_encoder(plan_of(round_).config)
     folder = workspace.round_folder(round_)
     votes = Tally.objects.filter(version=round_.version).aggregate(votes=Sum("classifications"))
     services.record_provenance(
@@ -130,6 +133,20 @@ def plan_of(round_: Round) -> RoundPlan:
         previous_model=workspace.model_folder(current) if current else None,
         code_version=code_version(),
     )
+
+
+def _require_encoder(config: RoundConfig) -> None:
+    """Find out before anything long what the web process, which has no timm, cannot know.
+
+    Raises
+    ------
+    RoundConfigError
+        For an encoder that nobody knows, or that cannot take images so small.
+    """
+    try:
+        blank_encoder(config.train)
+    except InvalidInputError as error:
+        raise RoundConfigError(f"{error}; start another round, with another setting") from error
 
 
 def _devices() -> list[str]:

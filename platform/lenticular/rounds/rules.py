@@ -115,12 +115,19 @@ def why_not(*, workflow: Workflow, config: RoundConfig | None = None) -> list[Re
 
     Without `config` a round is judged by the settings that the workflow's rule keeps.
     """
-    rule = rule_of(workflow=workflow)
-    config = config or round_config(workflow=workflow)
-    refused = (
-        Reason(error.kind, error.message) for error in refusals(workflow=workflow, config=config)
-    )
-    return list(chain(refused, waits_for(rule=rule)))
+    refused = _refusals(workflow, config)
+    reasons = (Reason(error.kind, error.message) for error in refused)
+    return list(chain(reasons, waits_for(rule=rule_of(workflow=workflow))))
+
+
+def _refusals(workflow: Workflow, config: RoundConfig | None) -> Iterator[LenticularError]:
+    try:
+        settings = config or round_config(workflow=workflow)
+    except RoundConfigError as error:
+        # Settings that were kept before the code changed: whoever sees this can mend them.
+        yield error
+    else:
+        yield from refusals(workflow=workflow, config=settings)
 
 
 def refusals(*, workflow: Workflow, config: RoundConfig) -> Iterator[LenticularError]:

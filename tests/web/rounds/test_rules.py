@@ -69,6 +69,14 @@ def test_a_workflow_without_a_version_says_so(rule):
     assert kinds(rule.workflow) == ["no-version"]
 
 
+def test_settings_that_the_code_has_no_more_are_a_reason(rule):
+    rule.config = {"of_old": 1}
+    rule.save()
+    (found,) = rules.why_not(workflow=rule.workflow)
+    assert (found.kind, found.schedule_only) == ("round-config", False)
+    assert "of_old must be a setting" in found.message
+
+
 def test_an_active_round_is_named(rule, pending):
     found = rules.why_not(workflow=rule.workflow)
     assert [reason.kind for reason in found] == ["round-active", "hours-between"]
