@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from astropy.table import Table
 
@@ -64,7 +63,10 @@ class LabelTable:
         absent = [name for name in (own_id, *wanted) if name not in names]
         if absent:
             raise InvalidInputError(f"{path.name} must have the column {absent[0]!r}, has not")
-        found = _READERS.get(path.suffix, _csv)(path, [own_id, *wanted])
+        try:
+            found = _READERS.get(_kind(path), _csv)(path, [own_id, *wanted])
+        except ValueError as error:
+            raise _no_table(path, error) from error
         return cls(path.name, found.rename(columns={own_id: IDS[0]}))
 
     def __len__(self) -> int:
@@ -178,17 +180,18 @@ def _said(names: list[str], values: NDArray[np.float64]) -> str:
 
 def column_names(path: Path) -> list[str]:
     """Return the names of a table's columns; raises InvalidInputError where it is none."""
-    if path.suffix == ".parquet":
-        try:
-            return list(pq.read_schema(path).names)
-        except pa.ArrowInvalid as error:
-            raise _no_table(path, "Parquet", error) from error
-    if path.suffix == ".fits":
+    if _kind(path) == "FITS":
         return list(_fits_table(path).colnames)
     try:
+        if _kind(path) == "Parquet":
+            return list(pq.read_schema(path).names)
         return [str(name) for name in pd.read_csv(path, nrows=0).columns]
     except ValueError as error:
-        raise _no_table(path, "CSV", error) from error
+        raise _no_table(path, error) from error
+
+
+def _kind(path: Path) -> str:
+    return {".parquet": "Parquet", ".fits": "FITS"}.get(path.suffix.lower(), "CSV")
 
 
 def _csv(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -211,11 +214,13 @@ def _fits_table(path: Path) -> Any:
     try:
         return Table.read(path, format="fits")
     except OSError as error:
-        raise _no_table(path, "FITS", error) from error
+        if not path.is_file():
+            raise
+        raise _no_table(path, error) from error
 
 
-def _no_table(path: Path, kind: str, error: Exception) -> InvalidInputError:
-    return InvalidInputError(f"{path.name} must be a {kind} table, is not: {error}")
+def _no_table(path: Path, error: Exception) -> InvalidInputError:
+    return InvalidInputError(f"{path.name} must be a {_kind(path)} table, is not: {error}")
 
 
-_READERS = {".parquet": _parquet, ".fits": _fits}
+_READERS = {"Parquet": _parquet, "FITS": _fits}

@@ -84,6 +84,19 @@ def test_a_table_that_is_none_is_refused(tables, new):
         run(tables, new=new)
 
 
+def test_a_table_that_breaks_off_is_told(tables):
+    with (tables / "new.csv").open("a") as file:
+        file.write('"g999,1,2')
+    with pytest.raises(CommandError, match=r"new\.csv must be a CSV table"):
+        run(tables)
+
+
+@pytest.mark.parametrize("new", ["none.csv", "none.parquet", "none.fits"])
+def test_a_file_that_is_not_there_is_told(tables, new):
+    with pytest.raises(CommandError, match=rf"No such file.*{new}|{new}.*No such file"):
+        run(tables, new=new)
+
+
 class TestCatalogue:
     """A release's catalogue: its plain columns are counts of votes."""
 
