@@ -123,6 +123,7 @@ class TestRound:
         shown = client.get(page("round", running)).content.decode()
         assert "train: out of memory" in shown
         assert "Resume where it stopped" in shown
+        assert reverse("workflow-rounds", args=["tiny"]) in shown
         assert "Cancel this round" not in shown
 
     def test_shows_the_evaluation_and_the_gate(self, client, refused, admin):
