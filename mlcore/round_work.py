@@ -37,6 +37,8 @@ class RoundWork:
         Those that the flag stage learns from: none where the train stage has trained the folds.
     looking
         Pixels that networks look at to predict every galaxy.
+    judging
+        Those that one network looks at: of galaxies, before any vote, to tell them apart.
     galaxies
         Galaxies of the survey.
     """
@@ -44,6 +46,7 @@ class RoundWork:
     training: int
     later_training: int
     looking: int
+    judging: int
     galaxies: int
 
 
@@ -72,6 +75,7 @@ def round_work(config: RoundConfig, galaxies: int, *, pretrains: bool) -> RoundW
         training=network + folds * config.calibrate + _pretraining(train) * pixels * pretrains,
         later_training=folds * (not config.calibrate),
         looking=galaxies * views * pixels,
+        judging=galaxies * train.average_views * pixels,
         galaxies=galaxies,
     )
 
@@ -103,7 +107,8 @@ def scaled_times(seconds: Mapping[str, float], then: RoundWork, now: RoundWork) 
     found = {name: taken * of.get(name, larger) for name, taken in seconds.items()}
     a_pixel = seconds["train"] / then.training
     rest = max(0.0, seconds["flag"] - a_pixel * then.later_training)
-    return {**found, "flag": rest * larger + a_pixel * now.later_training}
+    judged = rest * now.judging / then.judging
+    return {**found, "flag": judged + a_pixel * now.later_training}
 
 
 def encoder_settings(train: TrainConfig) -> dict[str, Any]:

@@ -66,6 +66,10 @@ def test_every_galaxy_is_looked_at_by_every_network_and_its_lookalikes(train, lo
     assert work(train=train).looking == 100 * 10**2 * looks
 
 
+def test_galaxies_are_told_apart_by_one_network_whatever_the_ensemble():
+    assert work(train={"ensemble": 3}).judging == 100 * 10**2 * 8
+
+
 def test_a_frozen_encoder_is_not_learned_back_through():
     frozen = work(train={"training_mode": "head_only"})
     assert 3 * frozen.training == work().training
@@ -99,7 +103,7 @@ class TestTimes:
     def test_views_and_galaxies_count_where_galaxies_are_predicted(self):
         found = scaled_times(SECONDS, work(), work(200, train={"average_views": 1}))
         assert found == {
-            "snapshot": 2.0, "train": 60.0, "evaluate": 0.8, "predict": 3.2, "flag": 10.0,
+            "snapshot": 2.0, "train": 60.0, "evaluate": 0.8, "predict": 3.2, "flag": 1.25,
         }  # fmt: skip
 
     def test_a_survey_without_galaxies_takes_no_time_but_to_train(self):
