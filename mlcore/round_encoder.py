@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from mlcore.cnn.encoder import encoder_of
 from mlcore.cnn.hub import fetch_published
@@ -16,6 +16,7 @@ from mlcore.cnn.pretrain import encoder_settings, pretrain
 from mlcore.cnn.weights import are_whole_weights, file_sha256
 from mlcore.errors import ArtefactError
 from mlcore.files import read_json, write_json
+from mlcore.round_work import SAME_SURVEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from mlcore.round_files import RoundFiles
     from mlcore.train_config import TrainConfig
 
-#: A survey is the same while this share of its galaxies, old and new together, is in both.
-SAME_SURVEY: Final = 0.8
 # Rounds share one pretrained encoder, so its randomness is none of theirs.
 _SEED = 0
 _SKETCH = 512

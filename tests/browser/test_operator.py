@@ -15,6 +15,7 @@ from lenticular.rounds import selectors, workspace
 from lenticular.rounds.models import STAGES, Round, RoundRule, RoundState, TrainedModel, Verdict
 from lenticular.rounds.rolling import READ_STAGES
 from lenticular.selection.models import QueueEntry
+from mlcore.stages import MARK
 from tests.browser.conftest import DESKTOP, PHONE
 
 SIZES = {
@@ -100,9 +101,28 @@ def staff(open_page, sign_in, sky, rounds):
 
 def test_the_page_and_a_dry_run(staff):
     expect(staff.get_by_text("the votes wanted: 100.0%")).to_be_visible()
-    staff.get_by_role("link", name="Dry run").click()
+    staff.get_by_role("button", name="Dry run").click()
     expect(staff.get_by_text("measured in round 3, 2, 1, in proportion")).to_be_visible()
     look(staff, "operator")
+
+
+def test_the_settings_tried_stay_in_the_form(staff):
+    settings = staff.get_by_label("Settings of this round, as JSON")
+    expect(settings).to_have_value('{"batch": 100}')
+    settings.fill('{"folds": 9}')
+    staff.get_by_role("button", name="Dry run").click()
+    expect(staff.get_by_text("folds 3 → 9")).to_be_visible()
+    expect(settings).to_have_value('{"folds": 9}')
+
+
+def test_a_damaged_model_is_set_aside(staff, sky, rounds):
+    (workspace.stage_folder(rounds[2], "train").path / MARK).unlink()
+    staff.reload()
+    look(staff, "operator-damaged")
+    staff.get_by_label("Why set the damaged model aside?").fill("the disk broke")
+    staff.get_by_role("button", name="Set the damaged model aside").click()
+    expect(staff.get_by_text("the damaged model of round 3 set aside")).to_be_visible()
+    assert selectors.current_model(sky.workflow) is None
 
 
 def test_two_models_are_compared(staff):
@@ -118,6 +138,8 @@ def test_two_models_are_compared(staff):
 
 def test_the_list_leads_here(staff):
     staff.goto("/rounds/")
+    staff.get_by_text("Its settings").click()
+    look(staff, "rounds-settings")
     staff.get_by_role("link", name="Drawn").click()
     expect(staff.get_by_role("heading", name="What to watch")).to_be_visible()
 

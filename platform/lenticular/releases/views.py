@@ -17,6 +17,7 @@ from lenticular.common.errors import LenticularError, NotFoundError
 from lenticular.common.problems import problem_response
 from lenticular.releases import documents, presentation, selectors, services
 from lenticular.releases.forms import ReleaseForm
+from lenticular.rounds.selectors import current_models
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -116,5 +117,7 @@ def _show_list(
 ) -> HttpResponse:
     page = Paginator(selectors.releases(), PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {"page": page, "form": form, "problem": problem}
+    if getattr(request.user, "may_release", False):
+        context["models"] = current_models()
     status = problem.status if problem else status
     return render(request, "releases/releases.html", context, status=status)

@@ -37,9 +37,10 @@ def _user(request: Request) -> User:
 
 
 class StartSerializer(serializers.Serializer[Any]):
-    """What a new round may be told."""
+    """What a new round may be told; `config` goes over what the workflow's rule keeps."""
 
     config = serializers.DictField(required=False, default=dict)
+    from_defaults = serializers.BooleanField(default=False)
     seed = serializers.IntegerField(required=False, allow_null=True, default=None)
 
 

@@ -32,6 +32,11 @@ urlpatterns: list[URLPattern] = [
         name="api-rounds-disk",
     ),
     path(
+        "workflows/<slug:slug>/rounds/set-aside/",
+        operator_api.SetAsideView.as_view(),
+        name="api-rounds-set-aside",
+    ),
+    path(
         "rounds/<int:round_id>/roll-back/",
         operator_api.RollBackView.as_view(),
         name="api-round-roll-back",

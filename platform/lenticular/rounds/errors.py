@@ -55,10 +55,9 @@ class RoundLimitError(LenticularError):
     title = gettext_noop("The round took too long")
 
 
-class DamagedModelError(LenticularError):
+class DamagedModelError(ConflictError):
     """The files of a model are missing or have changed."""
 
-    status = 500
     kind = "damaged-model"
     title = gettext_noop("The files of a model are damaged")
 

@@ -1,7 +1,8 @@
 """A round before it starts: what it would read, what it would cost. Nothing is written.
 
 The cost is what earlier rounds took on the machine of the latest one, stage by stage, in
-proportion to what there is to do now; without such rounds it is unknown.
+proportion to what there is to do now (`mlcore.round_work`); without such rounds it is unknown.
+Rounds with the same encoder tell best, and are taken where there are any.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lenticular.rounds.models import STAGES, Round, RoundState
 from lenticular.selection.models import QueueEntry
 from mlcore.errors import InvalidInputError as InvalidSettingError
 from mlcore.round_plan import RoundConfig
+from mlcore.round_work import pretraining_rounds, round_work, scaled_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from lenticular.workflows.models import Workflow, WorkflowVersion
 
 MEASURED_ROUNDS = 3
+LOOKED_AT = 50
+"""Rounds among which those to measure by are looked for: the latest."""
 _SAME_MACHINE = ("machine", "cores", "devices")
 
 
@@ -42,12 +46,19 @@ class Cost:
         Stage to least and most seconds.
     bytes
         Disk for the round's files; None where no files of those rounds are left.
+    pretrains
+        Whether it would pretrain: no encoder of these settings is kept for these galaxies.
+    other_encoders
+        Encoders of those rounds, where none had the one asked for: what that one costs is not
+        known then, and the times are for theirs.
     """
 
     measured: list[int]
     seconds: tuple[float, float]
     stages: dict[str, tuple[float, float]]
     bytes: int | None
+    pretrains: bool
+    other_encoders: list[str]
 
 
 @dataclass(frozen=True)
@@ -101,15 +112,20 @@ class DryRun:
         return {**asdict(self), "refused": self.refused}
 
 
-def dry_run(*, workflow: Workflow, config: Mapping[str, Any] | None = None) -> DryRun:
-    """Return what a round with these settings would be.
+def dry_run(
+    *,
+    workflow: Workflow,
+    config: Mapping[str, Any] | None = None,
+    from_defaults: bool = False,
+) -> DryRun:
+    """Return what a round with these settings would be; see `services.start_round`.
 
     Raises
     ------
     RoundConfigError
         For a setting that breaks its rule.
     """
-    checked = rules.checked_config(workflow=workflow, config=config or {})
+    checked = rules.round_config(workflow=workflow, given=config, from_defaults=from_defaults)
     version = workflow.current_version
     entries = QueueEntry.objects.filter(workflow=workflow)
     pool = entries.count()
@@ -165,10 +181,20 @@ def _config_of(round_: Round) -> RoundConfig | None:
 
 def estimate_cost(*, workflow: Workflow, config: RoundConfig, pool: int) -> Cost | None:
     """Return what a round would take, or None where no earlier round on this machine tells."""
-    measured = _measured(workflow)
+    wanted = config.train.encoder
+    measured = _measured(workflow, wanted)
     if not measured:
         return None
-    seconds = [_scaled_seconds(round_, then, config, pool) for round_, then in measured]
+    pretrained, pretrains = _pretraining(workflow, config, pool)
+    now = round_work(config, pool, pretrains=pretrains)
+    seconds = [
+        scaled_times(
+            _seconds(round_),
+            round_work(then, round_.pool, pretrains=round_.number in pretrained),
+            now,
+        )
+        for round_, then in measured
+    ]
     stages = {
         name: (
             min(each.get(name, 0.0) for each in seconds),
@@ -178,20 +204,39 @@ def estimate_cost(*, workflow: Workflow, config: RoundConfig, pool: int) -> Cost
     }
     totals = [sum(each.values()) for each in seconds]
     return Cost(
-        measured=[round_.number for round_, _then in measured],
+        measured=[round_.number for round_, _ in measured],
         seconds=(min(totals), max(totals)),
         stages=stages,
-        bytes=_scaled_bytes([round_ for round_, _then in measured], pool),
+        bytes=_scaled_bytes([round_ for round_, _ in measured], pool),
+        pretrains=pretrains,
+        other_encoders=sorted({then.train.encoder for _, then in measured} - {wanted}),
     )
 
 
-def _measured(workflow: Workflow) -> list[tuple[Round, RoundConfig]]:
-    """Return the latest whole rounds with their settings, all on the machine of the latest."""
+def _measured(workflow: Workflow, encoder: str) -> list[tuple[Round, RoundConfig]]:
+    """Return the latest whole rounds with their settings, all on the machine of the latest.
+
+    Those with the encoder where there are any, or else those with others.
+    """
     whole = selectors.rounds_of(workflow=workflow).filter(state=RoundState.SUCCEEDED, pool__gt=0)
-    rounds = list(whole.prefetch_related("stages")[: 2 * MEASURED_ROUNDS])
+    rounds = list(whole.defer("evaluation").prefetch_related("stages")[:LOOKED_AT])
     same = [round_ for round_ in rounds if _machine(round_) == _machine(rounds[0])]
     timed = [(round_, _config_of(round_)) for round_ in same if all(_seconds(round_).values())]
-    return [(round_, then) for round_, then in timed if then is not None][:MEASURED_ROUNDS]
+    known = [(round_, then) for round_, then in timed if then is not None]
+    alike = [(round_, then) for round_, then in known if then.train.encoder == encoder]
+    return (alike or known)[:MEASURED_ROUNDS]
+
+
+def _pretraining(workflow: Workflow, config: RoundConfig, pool: int) -> tuple[set[int], bool]:
+    """Return the numbers of the rounds that pretrained, and whether a new one would."""
+    trained = Round.objects.filter(
+        workflow=workflow, pool__gt=0, stages__name="train", stages__finished_at__isnull=False
+    )
+    rounds = trained.order_by("number").only("number", "config", "pool")
+    known = [(each, then) for each in rounds if (then := _config_of(each)) is not None]
+    history = [(then.train, each.pool) for each, then in known]
+    *before, new = pretraining_rounds([*history, (config.train, pool)])
+    return {each.number for (each, _), did in zip(known, before, strict=True) if did}, new
 
 
 def _machine(round_: Round) -> list[Any]:
@@ -205,24 +250,6 @@ def _seconds(round_: Round) -> dict[str, float]:
         else 0.0
         for stage in round_.stages.all()
     }
-
-
-def _scaled_seconds(
-    round_: Round, then: RoundConfig, config: RoundConfig, pool: int
-) -> dict[str, float]:
-    return {
-        name: seconds * _work(name, config, pool) / _work(name, then, round_.pool)
-        for name, seconds in _seconds(round_).items()
-    }
-
-
-def _work(stage: str, config: RoundConfig, pool: int) -> float:
-    """Return how much a stage has to do: pixels for those that train, galaxies for others."""
-    train = config.train
-    galaxies = train.ensemble * train.epochs * train.steps_per_epoch * train.batch_size
-    pixels = galaxies * train.image_size**2
-    own = {"train": pixels, "flag": pixels * config.folds, "predict": pool * train.ensemble}
-    return own.get(stage, pool)
 
 
 def _scaled_bytes(measured: list[Round], pool: int) -> int | None:

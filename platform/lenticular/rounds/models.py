@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from lenticular.accounts.models import User
 from lenticular.subjects.models import Subject
@@ -142,22 +143,29 @@ class TrainedModel(models.Model):
 class RollBack(models.Model):
     """An earlier model that an admin has made the current one again, and why.
 
-    `replaced` is the round whose model was the current one until then.
+    `replaced` is the round whose model was the current one until then. Where `round` is None
+    nothing took the place of that one: it was damaged, and was set aside.
     """
 
-    round = models.ForeignKey(Round, on_delete=models.PROTECT, related_name="roll_backs")
+    round = models.ForeignKey(Round, null=True, on_delete=models.PROTECT, related_name="roll_backs")
     replaced = models.ForeignKey(Round, null=True, on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    reason = models.TextField()
+    reason = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"back to {self.round}: {self.reason}"
+        done = f"back to {self.round}" if self.round else f"{self.replaced} set aside"
+        return f"{done}: {self.why}"
+
+    @property
+    def why(self) -> str:
+        """The reason, or that none was given."""
+        return self.reason or _("no reason given")
 
 
 class RoundRule(models.Model):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils.translation import get_language
 
 from lenticular.rounds import health, rolling, rules, selectors
+from lenticular.rounds.errors import DamagedModelError
 from lenticular.rounds.models import RollBack
 from lenticular.rounds.presentation import SHOWN_ROUNDS, STAGE_TITLES, VERDICTS
 from lenticular.rounds.pruning import disk_use
@@ -58,9 +60,10 @@ def page_context(workflow: Workflow, *, keep: int) -> dict[str, Any]:
         "waits": [reason for reason in reasons if reason.schedule_only],
         "checks": health.checks(workflow=workflow),
         "models": _models(workflow, {each.round.pk: each.bytes for each in use.rounds}),
-        "roll_backs": RollBack.objects.filter(round__workflow=workflow).select_related(
-            "round", "replaced", "user"
-        )[:SHOWN_ROUNDS],
+        "roll_backs": RollBack.objects.filter(
+            Q(round__workflow=workflow) | Q(replaced__workflow=workflow)
+        ).select_related("round", "replaced", "user")[:SHOWN_ROUNDS],
+        "is_damaged": any(reason.kind == DamagedModelError.kind for reason in reasons),
         "disk": use,
         "keep": keep,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -37,9 +37,10 @@ class RuleSerializer(serializers.ModelSerializer[RoundRule]):
 
 
 class DryRunSerializer(serializers.Serializer[Any]):
-    """The settings to try."""
+    """The settings to try; `config` goes over what the workflow's rule keeps."""
 
     config = serializers.DictField(required=False, default=dict)
+    from_defaults = serializers.BooleanField(default=False)
 
 
 class PruneSerializer(serializers.Serializer[Any]):
@@ -138,11 +139,22 @@ class RollBackView(_OperatorView):
 
     @extend_schema(request=OverrideSerializer, responses=RoundSerializer)
     def post(self, request: Request, round_id: int) -> Response:
-        """Make the round's model current again for a reason: 409 where that cannot be."""
+        """Make the round's model current again: 409 where that cannot be."""
         round_ = reads.get_round(round_id=round_id)
         asked = _checked(OverrideSerializer(data=request.data))
         rolling.roll_back(round=round_, user=_user(request), **asked)
         return Response(reads.round_snapshot(round_))
+
+
+class SetAsideView(_OperatorView):
+    """Sets a damaged model aside."""
+
+    @extend_schema(request=OverrideSerializer, responses={204: None})
+    def post(self, request: Request, slug: str) -> Response:
+        """Leave the workflow without its damaged model, for a reason: 409 for a whole one."""
+        asked = _checked(OverrideSerializer(data=request.data))
+        rolling.set_model_aside(workflow=_workflow(slug), user=_user(request), **asked)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class DiskView(_OperatorView):

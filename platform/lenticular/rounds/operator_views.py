@@ -20,7 +20,7 @@ from lenticular.rounds import (
     scheduling,
     services,
 )
-from lenticular.rounds.forms import RuleForm
+from lenticular.rounds.forms import RuleForm, start_form
 from lenticular.rounds.models import Round
 from lenticular.rounds.rules import rule_of
 from lenticular.rounds.selectors import rounds_with_models
@@ -37,16 +37,40 @@ KEEP = 2
 
 @admins_only
 def workflow_page(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the rule, warnings, models and disk; with ``?dry-run`` what a round would be."""
+    """Show the rule, warnings, models and disk."""
     workflow = _workflow(slug)
     try:
-        extra: dict[str, Any] = {"keep": _whole("keep", request.GET.get("keep", KEEP))}
-        if "dry-run" in request.GET:
-            found = estimates.dry_run(workflow=workflow, config=rule_of(workflow=workflow).config)
-            extra |= operating.dry_run_context(found)
+        keep = _whole("keep", request.GET.get("keep", KEEP))
     except LenticularError as error:
         return _show(request, workflow, problem=error)
-    return _show(request, workflow, **extra)
+    return _show(request, workflow, keep=keep)
+
+
+@admins_only
+@require_POST
+def dry_run(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show beside all that what a round with the settings given would be; write nothing."""
+    workflow = _workflow(slug)
+    form = start_form(workflow, request.POST)
+    try:
+        found = estimates.dry_run(workflow=workflow, **form.settings())
+    except LenticularError as error:
+        return _show(request, workflow, start_form=form, problem=error)
+    return _show(request, workflow, start_form=form, **operating.dry_run_context(found))
+
+
+@admins_only
+@require_POST
+def start(request: HttpRequest, slug: str) -> HttpResponse:
+    """Start a round of the workflow with the settings given, or else with its own."""
+    workflow = _workflow(slug)
+    form = start_form(workflow, request.POST)
+    try:
+        round_ = services.start_round(workflow=workflow, user=_user(request), **form.settings())
+    except LenticularError as error:
+        return _show(request, workflow, start_form=form, problem=error)
+    messages.success(request, _("Round %(number)s has started.") % {"number": round_.number})
+    return redirect("round", slug, round_.number)
 
 
 @admins_only
@@ -67,19 +91,6 @@ def change_rule(request: HttpRequest, slug: str) -> HttpResponse:
 
 @admins_only
 @require_POST
-def start_scheduled(request: HttpRequest, slug: str) -> HttpResponse:
-    """Start a round with the settings of the schedule."""
-    workflow = _workflow(slug)
-    config = rule_of(workflow=workflow).config
-    try:
-        round_ = services.start_round(workflow=workflow, user=_user(request), config=config)
-    except LenticularError as error:
-        return _show(request, workflow, problem=error)
-    return redirect("round", slug, round_.number)
-
-
-@admins_only
-@require_POST
 def roll_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Make the model of an earlier round the current one again."""
     round_ = get_object_or_404(Round, workflow__slug=slug, number=number)
@@ -90,6 +101,19 @@ def roll_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         return _show(request, _workflow(slug), problem=error)
     message = _("The model of round %(number)s and its queue are in place again.")
     messages.success(request, message % {"number": number})
+    return redirect("workflow-rounds", slug)
+
+
+@admins_only
+@require_POST
+def set_aside(request: HttpRequest, slug: str) -> HttpResponse:
+    """Leave the workflow without its damaged model."""
+    workflow, reason = _workflow(slug), request.POST.get("reason", "")
+    try:
+        rolling.set_model_aside(workflow=workflow, user=_user(request), reason=reason)
+    except LenticularError as error:
+        return _show(request, workflow, problem=error)
+    messages.success(request, _("The damaged model is set aside."))
     return redirect("workflow-rounds", slug)
 
 
@@ -156,8 +180,9 @@ def _show(
     keep: int = KEEP,
     **extra: Any,
 ) -> HttpResponse:
-    form = extra.pop("form", None) or RuleForm(instance=rule_of(workflow=workflow))
     context = operating.page_context(workflow, keep=keep)
-    context |= {"form": form, "problem": problem, **extra}
+    context["form"] = RuleForm(instance=rule_of(workflow=workflow))
+    context["start_form"] = start_form(workflow)
+    context |= {"problem": problem, **extra}
     status = problem.status if problem else status
     return render(request, "rounds/workflow.html", context, status=status)

@@ -22,9 +22,9 @@ from lenticular.consensus.models import Tally
 from lenticular.rounds import services, workspace
 from lenticular.rounds.disk import require_disk
 from lenticular.rounds.errors import (
-    DamagedModelError,
     LostClaimError,
     NotComparedError,
+    RoundConfigError,
     RoundLimitError,
 )
 from lenticular.rounds.failing import for_people
@@ -32,16 +32,16 @@ from lenticular.rounds.inputs import write_inputs
 from lenticular.rounds.lost_connections import LOST, outlast
 from lenticular.rounds.models import Round
 from lenticular.rounds.provenance import code_version
+from lenticular.rounds.rules import damaged_model
 from lenticular.rounds.selectors import current_model, get_round
 from lenticular.selection.models import QueueEntry
-from mlcore.errors import CancelledError
+from mlcore.cnn.encoder import blank_encoder
+from mlcore.errors import CancelledError, InvalidInputError
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.training_round import run_round
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from lenticular.rounds.models import TrainedModel
 
 REPORT_SECONDS = 0.5
 logger = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ def _work(round_: Round, worker: str, reporter: _Reporter, heart: _Heart) -> Non
     if round_.cancel_requested:
         raise CancelledError("the round was cancelled before a worker had it")
     require_disk(workspace.round_folder(round_))
+    _require_encoder(plan_of(round_).config)
     folder = workspace.round_folder(round_)
     votes = Tally.objects.filter(version=round_.version).aggregate(votes=Sum("classifications"))
     services.record_provenance(
@@ -119,9 +120,10 @@ def plan_of(round_: Round) -> RoundPlan:
     DamagedModelError
         Where the files of that model are missing or have changed.
     """
+    damaged = damaged_model(workflow=round_.workflow)
+    if damaged is not None:
+        raise damaged
     current = current_model(round_.workflow)
-    if current is not None:
-        _require_whole(current)
     return RoundPlan(
         tree=round_.version.tree,
         seed=round_.seed,
@@ -133,13 +135,18 @@ def plan_of(round_: Round) -> RoundPlan:
     )
 
 
-def _require_whole(current: TrainedModel) -> None:
-    damage = workspace.find_damage(current.round, "train")
-    if damage is not None:
-        raise DamagedModelError(
-            f"the current model, of round {current.round.number}, must be whole to be compared "
-            f"with: {damage}; roll back to an earlier model or put the file back, then resume"
-        )
+def _require_encoder(config: RoundConfig) -> None:
+    """Find out before anything long what the web process, which has no timm, cannot know.
+
+    Raises
+    ------
+    RoundConfigError
+        For an encoder that nobody knows, or that cannot take images so small.
+    """
+    try:
+        blank_encoder(config.train)
+    except InvalidInputError as error:
+        raise RoundConfigError(f"{error}; start another round, with another setting") from error
 
 
 def _devices() -> list[str]:

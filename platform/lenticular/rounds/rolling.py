@@ -1,4 +1,7 @@
-"""Rolling back: an earlier model and its queue take the place of the current ones."""
+"""Rolling back: an earlier model and its queue take the place of the current ones.
+
+And, where there is none to go back to, setting a damaged one aside.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,25 @@ from lenticular.rounds.publishing import Prepared, prepared, put_in_place, requi
 from lenticular.rounds.rules import why_outdated
 from lenticular.rounds.selectors import current_model
 from lenticular.rounds.services import require_admin
-from lenticular.rounds.workspace import stage_folder
+from lenticular.rounds.workspace import find_damage, stage_folder
 from lenticular.workflows.services import lock_workflow
 from mlcore.errors import ArtefactError
 from mlcore.stages import MARK
 
 if TYPE_CHECKING:
     from lenticular.accounts.models import User
+    from lenticular.workflows.models import Workflow
 
 READ_STAGES = ("train", "predict", "acquire", "flag")
 """What pages and the queue read of a published round."""
 
 
-def roll_back(*, round: Round, user: User | None, reason: str) -> RollBack:  # noqa: A002
+def roll_back(
+    *,
+    round: Round,  # noqa: A002
+    user: User | None,
+    reason: str = "",
+) -> RollBack:
     """Make the model of an earlier round the current one again, and publish its queue.
 
     All of it happens or nothing: the queue's order comes from the round's stored files,
@@ -37,15 +46,11 @@ def roll_back(*, round: Round, user: User | None, reason: str) -> RollBack:  # n
     ------
     ForbiddenError
         Where the user may not run rounds.
-    InvalidInputError
-        Where no reason is given.
     RoundStateError
         Where the model was never published or is the current one, answers another decision
         tree than people are asked, or lacks files.
     """
     require_admin(user)
-    if not reason.strip():
-        raise InvalidInputError("reason must say why the model is rolled back, is blank")
     # All files are read before the lock is held; what can happen meanwhile is looked at again.
     round_ = _checked(round)
     try:
@@ -68,6 +73,46 @@ def _roll_back(round_: Round, user: User | None, reason: str, ready: Prepared) -
         reason=reason,
     )
     transaction.on_commit(lambda: nudge(round_.pk))
+    return done
+
+
+def set_model_aside(*, workflow: Workflow, user: User | None, reason: str) -> RollBack:
+    """Leave the workflow without a current model, where the files of the one it has are damaged.
+
+    The next round is compared with none, as the first was. The queue stays as it is, and so do the
+    model's files and flags: once its files are whole again it can be rolled back to.
+
+    Raises
+    ------
+    ForbiddenError
+        Where the user may not run rounds.
+    InvalidInputError
+        Where no reason is given.
+    RoundStateError
+        Where there is no current model, its files are whole, or another became the current one
+        meanwhile.
+    """
+    require_admin(user)
+    if not reason.strip():
+        raise InvalidInputError("reason must say why the model is set aside, is blank")
+    current = current_model(workflow)
+    if current is None:
+        raise RoundStateError(f"{workflow} must have a current model to set aside, has none")
+    if find_damage(current.round, "train") is None:
+        raise RoundStateError(
+            f"only a damaged model can be set aside, that of {current.round} is whole"
+        )
+    return _set_aside(current, user, reason.strip())
+
+
+@transaction.atomic
+def _set_aside(current: TrainedModel, user: User | None, reason: str) -> RollBack:
+    lock_workflow(workflow=current.workflow)
+    still = TrainedModel.objects.filter(pk=current.pk, is_current=True)
+    if not still.update(is_current=False):
+        raise RoundStateError(f"the model of {current.round} must be the current one, is not now")
+    done = RollBack.objects.create(replaced=current.round, user=user, reason=reason)
+    transaction.on_commit(lambda: nudge(current.round_id))
     return done
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from lenticular.consensus.selectors import count_classifications
 from lenticular.rounds import selectors, workspace
 from lenticular.rounds.disk import missing_disk
 from lenticular.rounds.errors import (
+    DamagedModelError,
     NoVersionError,
     RoundActiveError,
     RoundConfigError,
@@ -24,7 +26,7 @@ from mlcore.errors import InvalidInputError as InvalidSettingError
 from mlcore.round_plan import RoundConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from lenticular.common.errors import LenticularError
     from lenticular.rounds.models import Round
@@ -54,8 +56,41 @@ class Reason:
         return asdict(self)
 
 
+def round_config(
+    *, workflow: Workflow, given: Mapping[str, Any] | None = None, from_defaults: bool = False
+) -> RoundConfig:
+    """Return the settings of a round, however it is started: what is given goes over the rest.
+
+    The rest is what the workflow's rule keeps, and the defaults beneath it.
+
+    Parameters
+    ----------
+    workflow
+        Its rule keeps settings.
+    given
+        Settings of `mlcore.round_plan.RoundConfig`; of ``train`` each setting alone.
+    from_defaults
+        Whether to go by the defaults, and not by what the workflow's rule keeps.
+
+    Raises
+    ------
+    RoundConfigError
+        For a setting that breaks its rule; the message names it.
+    """
+    kept = {} if from_defaults else rule_of(workflow=workflow).config
+    return checked_config(workflow=workflow, config=_over(kept, given or {}))
+
+
+def _over(kept: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    inner, outer = kept.get("train"), given.get("train")
+    both = {**kept, **given}
+    if isinstance(inner, Mapping) and isinstance(outer, Mapping):
+        both["train"] = {**inner, **outer}
+    return both
+
+
 def checked_config(*, workflow: Workflow, config: Mapping[str, Any]) -> RoundConfig:
-    """Return the settings of a round of this workflow.
+    """Return these settings for a round of this workflow; what they leave out has its default.
 
     Raises
     ------
@@ -78,14 +113,21 @@ def rule_of(*, workflow: Workflow) -> RoundRule:
 def why_not(*, workflow: Workflow, config: RoundConfig | None = None) -> list[Reason]:
     """Return every reason why a round would not start now; empty where the schedule starts one.
 
-    Without `config` a round is judged by the settings that the schedule would give it.
+    Without `config` a round is judged by the settings that the workflow's rule keeps.
     """
-    rule = rule_of(workflow=workflow)
-    config = config or checked_config(workflow=workflow, config=rule.config)
-    refused = (
-        Reason(error.kind, error.message) for error in refusals(workflow=workflow, config=config)
-    )
-    return list(chain(refused, waits_for(rule=rule)))
+    refused = _refusals(workflow, config)
+    reasons = (Reason(error.kind, error.message) for error in refused)
+    return list(chain(reasons, waits_for(rule=rule_of(workflow=workflow))))
+
+
+def _refusals(workflow: Workflow, config: RoundConfig | None) -> Iterator[LenticularError]:
+    try:
+        settings = config or round_config(workflow=workflow)
+    except RoundConfigError as error:
+        # Settings that were kept before the code changed: whoever sees this can mend them.
+        yield error
+    else:
+        yield from refusals(workflow=workflow, config=settings)
 
 
 def refusals(*, workflow: Workflow, config: RoundConfig) -> Iterator[LenticularError]:
@@ -98,9 +140,28 @@ def refusals(*, workflow: Workflow, config: RoundConfig) -> Iterator[LenticularE
         yield NoVersionError(f"workflow must have a version, {workflow} has none")
     else:
         yield from _missing_votes(version, config)
+    damaged = damaged_model(workflow=workflow, afresh=False)
+    if damaged is not None:
+        yield damaged
     missing = missing_disk(workspace.shared_folder(workflow))
     if missing is not None:
         yield missing
+
+
+def damaged_model(*, workflow: Workflow, afresh: bool = True) -> DamagedModelError | None:
+    """Return the error that says what is wrong with the current model's files; None if nothing.
+
+    See `workspace.find_damage` for `afresh`.
+    """
+    current = selectors.current_model(workflow)
+    damage = current and workspace.find_damage(current.round, "train", afresh=afresh)
+    if current is None or damage is None:
+        return None
+    message = _(
+        "the current model, of round %(number)s, must be whole to be compared with: %(damage)s; "
+        "put the file back, roll back to an earlier model, or set the damaged one aside"
+    )
+    return DamagedModelError(message % {"number": current.round.number, "damage": damage})
 
 
 def why_outdated(*, round_: Round) -> str | None:
@@ -136,6 +197,19 @@ def _missing_votes(version: WorkflowVersion, config: RoundConfig) -> Iterator[To
         if found < minimum:
             numbers = {"needed": minimum, "found": found}
             yield TooFewVotesError(sentences[in_panel] % numbers, **numbers)
+    if config.folds > config.min_training_subjects:
+        yield from _missing_folds(version, config)
+
+
+def _missing_folds(version: WorkflowVersion, config: RoundConfig) -> Iterator[TooFewVotesError]:
+    found = selectors.count_voted(version=version, in_panel=False, at_most=config.folds)
+    if config.min_training_subjects <= found < config.folds:
+        message = _(
+            "folds must be at most as many as there are galaxies with votes outside the control "
+            "panel: %(needed)s are asked for, there are %(found)s"
+        )
+        numbers = {"needed": config.folds, "found": found}
+        yield TooFewVotesError(message % numbers, **numbers)
 
 
 def waits_for(*, rule: RoundRule) -> Iterator[Reason]:

@@ -87,7 +87,7 @@ def _start_if_due(rule: RoundRule) -> Round | None:
         logger.debug("no round of %s: %s", rule.workflow, waits.message)
         return None
     try:
-        return services.start_round(workflow=rule.workflow, user=None, config=rule.config)
+        return services.start_round(workflow=rule.workflow, user=None)
     except LenticularError as error:
         logger.warning("no scheduled round of %s: %s", rule.workflow, error)
         return None

@@ -67,6 +67,12 @@ def current_model(workflow: Workflow) -> TrainedModel | None:
     return found.select_related("round__version").first()
 
 
+def current_models() -> QuerySet[TrainedModel]:
+    """Return the current model of every workflow that has one, with its round, by name."""
+    found = TrainedModel.objects.filter(is_current=True).select_related("round__workflow")
+    return found.order_by("workflow__name")
+
+
 def is_stalled(round_: Round) -> bool:
     """Tell whether the round runs, but its worker has not been heard for too long."""
     heard = round_.heartbeat_at

@@ -29,7 +29,7 @@ from lenticular.rounds.publishing import (
     publish_round,
     require_whole,
 )
-from lenticular.rounds.rules import active_error, checked_config, refusals, why_outdated
+from lenticular.rounds.rules import active_error, refusals, round_config, why_outdated
 from lenticular.rounds.work import (
     beat_heart,
     cancel_claimed_round,
@@ -75,6 +75,7 @@ def start_round(
     user: User | None,
     config: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    from_defaults: bool = False,
 ) -> Round:
     """Make a pending round of the workflow's current version and hand it to a worker.
 
@@ -85,10 +86,12 @@ def start_round(
     user
         Who asks; None for the machine itself (commands, schedules).
     config
-        Settings of `mlcore.round_plan.RoundConfig`; what is left out has its default,
-        and ``retirement_votes`` the workflow's.
+        Settings of `mlcore.round_plan.RoundConfig`; what is left out is as the workflow's rule
+        keeps it, or else has its default, and ``retirement_votes`` the workflow's.
     seed
         In [0, 2**32); drawn where None.
+    from_defaults
+        Whether to go by the defaults, and not by what the workflow's rule keeps.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def start_round(
         Where too little disk is free.
     """
     require_admin(user)
-    settings = checked_config(workflow=workflow, config=config or {})
+    settings = round_config(workflow=workflow, given=config, from_defaults=from_defaults)
     if seed is not None and not 0 <= seed <= MAX_SEED:
         raise RoundConfigError(f"seed must be in [0, {MAX_SEED}], is {seed}")
     for refusal in refusals(workflow=workflow, config=settings):

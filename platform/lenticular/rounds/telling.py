@@ -40,6 +40,12 @@ def _cost_lines(cost: Cost | None) -> Iterator[str]:
     yield f"  cost     {span(cost.seconds)}, disk {disk}; as in round {rounds}"
     for name, seconds in cost.stages.items():
         yield f"           {name:<9}{span(seconds)}"
+    if cost.pretrains:
+        yield "           pretraining is part of it: no encoder of these settings is kept"
+    if cost.other_encoders:
+        others = ", ".join(cost.other_encoders)
+        yield f"           measured with another encoder ({others}): that of these settings may "
+        yield "           take much more or less"
 
 
 def span(seconds: tuple[float, float]) -> str:

@@ -10,9 +10,10 @@ from lenticular.rounds.consumers import RoundConsumer
 urlpatterns: list[URLPattern] = [
     path("", views.rounds_page, name="rounds"),
     path("<slug:slug>/", operator_views.workflow_page, name="workflow-rounds"),
-    path("<slug:slug>/start/", views.start, name="round-start"),
-    path("<slug:slug>/start-scheduled/", operator_views.start_scheduled, name="round-scheduled"),
+    path("<slug:slug>/start/", operator_views.start, name="round-start"),
+    path("<slug:slug>/dry-run/", operator_views.dry_run, name="round-dry-run"),
     path("<slug:slug>/rule/", operator_views.change_rule, name="round-rule"),
+    path("<slug:slug>/set-aside/", operator_views.set_aside, name="round-set-aside"),
     path("<slug:slug>/prune/", operator_views.prune, name="rounds-prune"),
     path("<slug:slug>/compare/", operator_views.compare, name="rounds-compare"),
     path("<slug:slug>/<int:number>/roll-back/", operator_views.roll_back, name="round-roll-back"),

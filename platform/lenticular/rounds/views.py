@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -16,8 +15,8 @@ from django.views.decorators.http import require_POST
 
 from lenticular.common.errors import LenticularError
 from lenticular.rounds import presentation, selectors, services
+from lenticular.rounds.forms import start_form
 from lenticular.rounds.models import Round
-from lenticular.workflows.models import Workflow
 
 if TYPE_CHECKING:
     from lenticular.accounts.models import User
@@ -39,28 +38,15 @@ def admins_only(view: View) -> View:
 
 @admins_only
 def rounds_page(request: HttpRequest) -> HttpResponse:
-    """List each workflow's rounds, with a button to start one."""
-    return render(request, "rounds/rounds.html", {"workflows": presentation.workflows()})
+    """List each workflow's rounds, with a form to start one."""
+    listed = [(entry, start_form(entry.workflow)) for entry in presentation.workflows()]
+    return render(request, "rounds/rounds.html", {"workflows": listed})
 
 
 @admins_only
 def round_page(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Show one round: stages, evaluation, verdict, and what can be done."""
     return _show(request, _load(slug, number))
-
-
-@admins_only
-@require_POST
-def start(request: HttpRequest, slug: str) -> HttpResponse:
-    """Start a round of the workflow."""
-    workflow = get_object_or_404(Workflow, slug=slug)
-    try:
-        round_ = services.start_round(workflow=workflow, user=cast("User", request.user))
-    except LenticularError as error:
-        context = {"workflows": presentation.workflows(), "problem": error}
-        return render(request, "rounds/rounds.html", context, status=error.status)
-    messages.success(request, _("Round %(number)s has started.") % {"number": round_.number})
-    return redirect("round", slug, round_.number)
 
 
 @admins_only

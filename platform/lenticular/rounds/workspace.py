@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from mlcore.errors import ArtefactError, UnreadableError
 from mlcore.stages import StageFolder, StageRecord, file_checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lenticular.rounds.models import Round, TrainedModel
     from lenticular.workflows.models import Workflow
@@ -61,16 +62,28 @@ def readable_record(round_: Round, stage: str) -> StageRecord | None:
         return None
 
 
-def find_damage(round_: Round, *stages: str) -> str | None:
+def find_damage(round_: Round, *stages: str, afresh: bool = True) -> str | None:
     """Return what is wrong with the files of finished stages, or None where they are whole.
 
-    Unlike `StageFolder.verified` it removes nothing: what is published stays as it is.
+    Unlike `StageFolder.verified` it removes nothing: what is published stays as it is. Where it
+    need not be `afresh`, as on pages, a file is read again only once its size or time has changed.
     """
-    found = (_damage_of(round_, stage) for stage in stages)
+    checksum_of = file_checksum if afresh else _known_checksum
+    found = (_damage_of(round_, stage, checksum_of) for stage in stages)
     return next((damage for damage in found if damage), None)
 
 
-def _damage_of(round_: Round, stage: str) -> str | None:
+def _known_checksum(path: Path) -> str:
+    found = path.stat()
+    return _checksum_then(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _checksum_then(path: Path, _size: int, _mtime_ns: int) -> str:
+    return file_checksum(path)
+
+
+def _damage_of(round_: Round, stage: str, checksum_of: Callable[[Path], str]) -> str | None:
     record = readable_record(round_, stage)
     if record is None:
         return f"{stage} of round {round_.number} has no readable record"
@@ -79,9 +92,9 @@ def _damage_of(round_: Round, stage: str) -> str | None:
         if not path.is_file():
             return f"{path} is missing"
         try:
-            if file_checksum(path) != checksum:
+            if checksum_of(path) != checksum:
                 return f"{path} has changed"
-        except UnreadableError as error:
+        except (OSError, UnreadableError) as error:
             return str(error)
     return None
 

@@ -4,7 +4,9 @@ import csv
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+from astropy.table import Table
 from django.core.management import CommandError, call_command
 
 ANSWERS = ("smooth", "disk")
@@ -31,9 +33,9 @@ def tables(tmp_path):
     return tmp_path
 
 
-def run(folder, *options):
+def run(folder, *options, new="new.csv", labels="labels.csv"):
     call_command(
-        "check_labels", folder / "labels.csv", folder / "new.csv",
+        "check_labels", folder / labels, folder / new,
         "--tree", folder / "tree.json", "--out", folder / "out.csv", *options,
     )  # fmt: skip
     with (folder / "out.csv").open() as file:
@@ -54,7 +56,17 @@ def test_lists_the_labels_to_doubt(tables, options, capsys):
     [
         ("labels.csv", "label", "class", "labels.csv must have the column 'label', has not"),
         ("labels.csv", "g3,disk", "g3,ring", "label must be one of smooth, disk, is 'ring'"),
-        ("new.csv", "shape_disk", "disk", "the columns shape_smooth, shape_disk must be there"),
+        (
+            "new.csv",
+            "shape_disk",
+            "disk",
+            "a column for each answer .* .shape_smooth, shape_disk",
+        ),
+        ("new.csv", "id,", "name,", "new.csv must have the column 'id', has not"),
+        ("new.csv", "0.998", "most", "shape_smooth, shape_disk of new.csv must hold numbers"),
+        ("new.csv", "0.998", "1.998", "fractions from 0 to 1 .* are shape_.* 1.998"),
+        ("new.csv", "0.998", "0.898", "that add up to 1"),
+        ("new.csv", "0.998", "", "that add up to 1"),
         ("new.csv", "g5,", "g6,", "others must be unique, 1 are repeated"),
     ],
 )
@@ -65,10 +77,100 @@ def test_bad_tables_are_refused(tables, file, old, new, message):
         run(tables)
 
 
-def test_a_table_that_is_none_is_refused(tables):
-    (tables / "new.csv").write_text("")
+@pytest.mark.parametrize("new", ["new.csv", "new.parquet", "new.fits"])
+def test_a_table_that_is_none_is_refused(tables, new):
+    (tables / new).write_text("")
+    with pytest.raises(CommandError, match=f"{new} must be a .* table"):
+        run(tables, new=new)
+
+
+def test_a_table_that_breaks_off_is_told(tables):
+    with (tables / "new.csv").open("a") as file:
+        file.write('"g999,1,2')
     with pytest.raises(CommandError, match=r"new\.csv must be a CSV table"):
         run(tables)
+
+
+@pytest.mark.parametrize("new", ["none.csv", "none.parquet", "none.fits"])
+def test_a_file_that_is_not_there_is_told(tables, new):
+    with pytest.raises(CommandError, match=rf"No such file.*{new}|{new}.*No such file"):
+        run(tables, new=new)
+
+
+class TestCatalogue:
+    """A release's catalogue: its plain columns are counts of votes."""
+
+    @pytest.fixture
+    def catalogue(self, tables):
+        """Votes say the opposite of the predictions; the last ten galaxies have none of these."""
+        new = pd.read_csv(tables / "new.csv").rename(columns={"id": "id_str"})
+        for answer in ANSWERS:
+            predicted = new[f"shape_{answer}"].where(new.index < 189)
+            new[f"shape_{answer}_predicted"] = predicted.astype(np.float32)
+            new[f"shape_{answer}_concentration"] = 7 * predicted.astype(np.float32)
+            new[f"shape_{answer}"] = (10 * (1 - new[f"shape_{answer}"])).round().astype(int)
+        return new
+
+    @pytest.fixture
+    def expected(self, tables):
+        return {row["id"] for row in run(tables)}
+
+    @pytest.mark.parametrize("ending", ["csv", "parquet", "fits"])
+    def test_is_read_by_its_predictions(self, tables, catalogue, expected, capsys, ending):
+        write(catalogue, tables / f"catalogue.{ending}")
+        gone = set(catalogue["id_str"][189:])
+        for options in ((), ("--radius", "1.0")):
+            found = run(tables, *options, new=f"catalogue.{ending}")
+            assert {row["id"] for row in found} == expected - gone
+            assert "189 of 200 matched" in capsys.readouterr().out
+
+    def test_predictions_of_a_round_are_read_by_their_concentrations(
+        self, tables, catalogue, expected
+    ):
+        shard = catalogue[:189].drop(columns=["shape_smooth_predicted", "shape_disk_predicted"])
+        write(shard, tables / "shard-00000.parquet")
+        found = run(tables, new="shard-00000.parquet")
+        assert {row["id"] for row in found} == expected - set(catalogue["id_str"][189:])
+        shard["shape_disk_concentration"] *= 0
+        write(shard, tables / "shard-00000.parquet")
+        with pytest.raises(CommandError, match="must be finite and above 0"):
+            run(tables, new="shard-00000.parquet")
+
+    def test_without_a_model_its_votes_do_not_pass_for_predictions(self, tables, catalogue):
+        for name in catalogue.columns[catalogue.columns.str.contains("_predicted")]:
+            catalogue[name] = np.nan
+        write(catalogue, tables / "catalogue.csv")
+        with pytest.raises(CommandError, match="must have predictions in shape_smooth_predicted"):
+            run(tables, new="catalogue.csv")
+
+    def test_votes_alone_are_refused(self, tables, catalogue):
+        votes = catalogue[["id_str", "shape_smooth", "shape_disk"]]
+        write(votes, tables / "votes.csv")
+        with pytest.raises(CommandError, match="counts of votes are none"):
+            run(tables, new="votes.csv")
+
+    def test_labels_may_have_its_ids_too(self, tables, catalogue):
+        labels = pd.read_csv(tables / "labels.csv").rename(columns={"id": "id_str"})
+        labels.loc[0, "label"] = None
+        write(labels, tables / "labels.parquet")
+        write(catalogue, tables / "catalogue.csv")
+        assert run(tables, new="catalogue.csv", labels="labels.parquet")
+
+    def test_ids_that_nowhere_meet_are_told(self, tables, catalogue):
+        catalogue["id_str"] = "sdss:" + catalogue["id_str"]
+        write(catalogue, tables / "catalogue.csv")
+        with pytest.raises(CommandError, match="none is: the first ids are 'g0' and 'sdss:g"):
+            run(tables, new="catalogue.csv")
+
+
+def write(table, path):
+    """Write a table in the form that its name says."""
+    if path.suffix == ".fits":
+        Table.from_pandas(table).write(path)
+    elif path.suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False)
 
 
 def test_a_bad_rate_or_radius_is_refused(tables):

@@ -31,6 +31,30 @@ def address(release, name=None):
     return reverse("release-file", args=[*place, name]) if name else reverse("release", args=place)
 
 
+class TestModels:
+    """Whoever may see evaluations finds those of the current models beside the releases."""
+
+    @pytest.fixture
+    def evaluation(self, universe, predict):
+        predict(universe, universe.subjects)
+        round_ = predict(universe, universe.subjects)
+        return reverse("round-evaluation", args=[universe.workflow.slug, round_.number])
+
+    @pytest.mark.parametrize("role", [Role.ASTRONOMER, Role.ADMIN])
+    def test_astronomers_are_led_to_the_evaluation(self, client_of, evaluation, role):
+        shown = client_of(role).get(reverse("releases")).content.decode()
+        assert f'href="{evaluation}"' in shown
+        assert shown.count("/evaluation/") == 1
+
+    @pytest.mark.parametrize("role", [None, Role.VOLUNTEER, Role.EXPERT])
+    def test_others_are_not(self, client_of, evaluation, role):
+        assert "/evaluation/" not in client_of(role).get(reverse("releases")).content.decode()
+
+    def test_without_a_model_nothing_is_said(self, client_of, universe):
+        shown = client_of(Role.ASTRONOMER).get(reverse("releases")).content.decode()
+        assert "How good the models are" not in shown
+
+
 class TestMake:
     def test_anonymous_people_are_sent_to_sign_in(self, make):
         answer = make(None)

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from lenticular.rounds import services
-from lenticular.rounds.models import STAGES, Round, RoundState, Verdict
+from lenticular.rounds.models import STAGES, Round, RoundRule, RoundState, Verdict
 from lenticular.rounds.work import fail_round
 
 from .conftest import TINY, WORKER
@@ -49,6 +49,14 @@ class TestStart:
         found = answer.json()
         assert (found["number"], found["state"], found["seed"]) == (1, "pending", 5)
         assert [stage["name"] for stage in found["stages"]] == list(STAGES)
+
+    @pytest.mark.parametrize(("from_defaults", "batch"), [(False, 9), (True, 200)])
+    def test_goes_by_what_the_workflow_keeps(self, client, workflow, admin, from_defaults, batch):
+        RoundRule.objects.create(workflow=workflow, config={"batch": 9, "folds": 2})
+        client.force_login(admin)
+        body = {"config": {"folds": 4}, "from_defaults": from_defaults}
+        config = self.post(client, body).json()["config"]
+        assert (config["batch"], config["folds"]) == (batch, 4)
 
     def test_a_second_is_a_conflict(self, client, pending, admin):
         client.force_login(admin)

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from lenticular.rounds import services
 from lenticular.rounds.management.commands import start_round
-from lenticular.rounds.models import Round, RoundState, Verdict
+from lenticular.rounds.models import Round, RoundRule, RoundState, Verdict
 from lenticular.rounds.telling import clock
 from lenticular.rounds.work import claim_round, fail_round
 
@@ -99,6 +99,13 @@ class TestDryRun:
         assert "cost     unknown: no earlier round on this machine tells" in said
         assert "waits    the schedule is off" in said
         assert not Round.objects.exists()
+
+    def test_is_of_the_settings_that_a_round_would_have(self, published_twice):
+        RoundRule.objects.create(workflow=published_twice[0].workflow, config={"batch": 9})
+        said = run("tiny", "--dry-run", "--config", '{"folds": 4}')
+        assert "batch 6 → 9" in said
+        assert "folds 2 → 4" in said
+        assert "batch 6 → 200" in run("tiny", "--dry-run", "--from-defaults")
 
     def test_says_why_it_would_be_refused(self, pending):
         assert "refused  workflow tiny can have one active round" in run("tiny", "--dry-run")

@@ -8,11 +8,13 @@ from django.utils import timezone
 from lenticular.rounds import estimates, services, workspace
 from lenticular.rounds.errors import RoundConfigError
 from lenticular.rounds.models import Round, RoundState
+from lenticular.rounds.telling import dry_run_lines
 from lenticular.selection.models import QueueEntry
 
 from .conftest import TINY
 
 pytestmark = pytest.mark.django_db
+NOT_PRETRAINED = {**TINY, "train": {**TINY["train"], "pretrain_steps": 0}}
 SECONDS = {
     "snapshot": 1, "train": 10, "evaluate": 2, "predict": 4, "acquire": 8, "flag": 20, "publish": 1,
 }  # fmt: skip
@@ -60,14 +62,53 @@ def test_without_earlier_rounds_the_cost_is_unknown(workflow):
 
 
 def test_the_cost_is_in_proportion_to_the_work(workflow, finish_in):
-    finish_in(1, pool=20)
-    config = {**TINY, "folds": 4, "train": {**TINY["train"], "epochs": 6}}
+    finish_in(1, pool=20, config=NOT_PRETRAINED)
+    config = {**NOT_PRETRAINED, "folds": 5}
+    config["train"] = {**config["train"], "epochs": 6}
     cost = estimates.dry_run(workflow=workflow, config=config).cost
     assert cost.stages["predict"] == (8, 8)
-    assert cost.stages["train"] == (30, 30)
-    assert cost.stages["flag"] == (120, 120)
-    assert cost.seconds == pytest.approx((182, 182))
+    # Two epochs of a network and two folds' were measured; six of one and of five are asked for.
+    assert cost.stages["train"] == (60, 60)
+    assert cost.stages["flag"] == (40, 40)
+    assert cost.seconds == pytest.approx((132, 132))
     assert (cost.measured, cost.bytes) == ([1], None)
+    assert not cost.pretrains
+
+
+def test_pretraining_costs_where_no_encoder_is_kept(workflow, finish_in):
+    finish_in(1, pool=40)
+    kept, again = (
+        estimates.dry_run(
+            workflow=workflow, config={**TINY, "train": {**TINY["train"], **changes}}
+        ).cost
+        for changes in ({}, {"pretrain_steps": 30})
+    )
+    # 3 networks learn from 2 * 2 * 8 galaxies each, and pretraining from 2 * 8.
+    assert (kept.pretrains, again.pretrains) == (False, True)
+    assert kept.stages["train"] == pytest.approx((10 * 96 / 112,) * 2)
+    assert again.stages["train"] == pytest.approx((10 * (96 + 240) / 112,) * 2)
+
+
+def test_rounds_with_the_same_encoder_tell_best(workflow, finish_in):
+    for encoder, factor in (("resnet10t", 5), ("test_resnet", 1), ("test_resnet", 1)):
+        finish_in(factor, config={**TINY, "train": {**TINY["train"], "encoder": encoder}})
+
+    def cost(encoder):
+        config = {**TINY, "train": {**TINY["train"], "encoder": encoder}}
+        return estimates.dry_run(workflow=workflow, config=config).cost
+
+    assert (cost("resnet10t").measured, cost("resnet10t").other_encoders) == ([1], [])
+    assert (cost("test_resnet").measured, cost("test_resnet").other_encoders) == ([3, 2], [])
+
+
+def test_another_encoder_is_said_to_be_another(workflow, finish_in):
+    finish_in(1)
+    config = {**TINY, "train": {**TINY["train"], "encoder": "convnext_base"}}
+    found = estimates.dry_run(workflow=workflow, config=config)
+    assert (found.cost.measured, found.cost.other_encoders) == ([1], ["test_resnet"])
+    said = "\n".join(dry_run_lines(found))
+    assert "measured with another encoder (test_resnet)" in said
+    assert "pretraining is part of it" in said
 
 
 def test_the_cost_ranges_over_earlier_rounds_on_the_same_machine(workflow, finish_in):
@@ -80,11 +121,11 @@ def test_the_cost_ranges_over_earlier_rounds_on_the_same_machine(workflow, finis
 
 
 def test_an_ensemble_costs_as_many_trainings_and_predictions(workflow, finish_in):
-    finish_in(1)
-    alone = estimates.dry_run(workflow=workflow, config=TINY).cost.stages
-    config = {**TINY, "train": {**TINY["train"], "ensemble": 3}}
+    finish_in(1, config=NOT_PRETRAINED)
+    alone = estimates.dry_run(workflow=workflow, config=NOT_PRETRAINED).cost.stages
+    config = {**TINY, "train": {**NOT_PRETRAINED["train"], "ensemble": 3}}
     together = estimates.dry_run(workflow=workflow, config=config).cost.stages
-    for stage, times in {"train": 3, "flag": 3, "predict": 3, "acquire": 1}.items():
+    for stage, times in {"train": 3, "flag": 1, "predict": (3 + 1) / 2, "acquire": 1}.items():
         assert together[stage] == tuple(times * seconds for seconds in alone[stage])
 
 

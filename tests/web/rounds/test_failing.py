@@ -11,8 +11,9 @@ from lenticular.consensus.models import Tally
 from lenticular.rounds import disk, pipeline, publishing, selectors, services, tasks
 from lenticular.rounds.errors import DiskSpaceError
 from lenticular.rounds.failing import for_people
-from lenticular.rounds.models import RoundState
-from lenticular.rounds.workspace import images_folder, shared_folder, stage_folder
+from lenticular.rounds.models import RoundState, Verdict
+from lenticular.rounds.rolling import set_model_aside
+from lenticular.rounds.workspace import images_folder, round_folder, shared_folder, stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import WorkflowVersion
 from mlcore import round_choosing, round_learning
@@ -182,14 +183,28 @@ class TestDamage:
     def test_a_damaged_current_model_is_named_and_left_where_it_is(self, first):
         weights = next(stage_folder(first, "train").path.glob("model/*.safetensors"))
         whole = weights.read_bytes()
+        round_ = start(first.workflow)
         weights.write_bytes(whole[:-9])
-        round_ = finish(start(first.workflow))
+        round_ = finish(round_)
         assert "the current model, of round 1, must be whole" in round_.error
         assert f"{weights.name} has changed" in round_.error
         assert weights.read_bytes() == whole[:-9]
         assert_whole(first)
         weights.write_bytes(whole)
         assert resume(round_).state == RoundState.SUCCEEDED
+
+    def test_the_only_model_can_be_set_aside_and_the_round_goes_on_without(self, first):
+        weights = next(stage_folder(first, "train").path.glob("model/*.safetensors"))
+        round_ = start(first.workflow)
+        weights.unlink()
+        assert f"{weights.name} is missing" in finish(round_).error
+        assert not (round_folder(round_) / "input").exists()
+        set_model_aside(workflow=first.workflow, user=None, reason="the disk broke")
+        assert QueueEntry.objects.filter(generation=first.number).count() == SUBJECTS
+        round_ = resume(round_)
+        assert (round_.state, round_.verdict) == (RoundState.SUCCEEDED, Verdict.ACCEPTED)
+        assert round_.evaluation["comparison"] is None
+        assert_whole(round_)
 
     def test_damaged_shared_files_are_made_again(self, first):
         for path in shared_folder(first.workflow).rglob("*"):

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from lenticular.rounds import selectors
 from lenticular.rounds.models import RollBack, Round, RoundRule
-from lenticular.rounds.workspace import round_folder
+from lenticular.rounds.workspace import round_folder, stage_folder
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -22,6 +22,7 @@ def every_address(round_):
     yield "get", address("rounds-checks")
     yield "get", address("rounds-compare")
     yield "post", address("rounds-disk")
+    yield "post", address("rounds-set-aside")
     yield "post", address("round-roll-back", round_.pk)
 
 
@@ -72,6 +73,16 @@ class TestDryRun:
         assert (found["training_galaxies"], found["cost"], found["refused"]) == (24, None, False)
         assert not Round.objects.exists()
 
+    @pytest.mark.parametrize(("from_defaults", "change"), [(False, [6, 9]), (True, [6, 200])])
+    def test_is_of_the_settings_that_a_round_would_have(
+        self, staff, published_twice, from_defaults, change
+    ):
+        RoundRule.objects.create(workflow=published_twice[0].workflow, config={"batch": 9})
+        body = {"config": {"folds": 4}, "from_defaults": from_defaults}
+        found = staff.post(address("rounds-dry-run"), body, content_type=JSON).json()
+        assert found["changed_settings"]["folds"] == [2, 4]
+        assert found["changed_settings"]["batch"] == change
+
     @pytest.mark.parametrize("body", [{"config": []}, {"config": {"folds": 0}}])
     def test_bad_settings_are_refused(self, staff, workflow, body):
         answer = staff.post(address("rounds-dry-run"), body, content_type=JSON)
@@ -106,10 +117,20 @@ class TestRollBack:
         assert again.status_code == 409
         assert "is the current one" in again.json()["detail"]
 
-    def test_needs_a_reason_and_a_round(self, staff, published_twice):
+    def test_needs_a_round_and_no_reason(self, staff, published_twice):
         place = address("round-roll-back", published_twice[0].pk)
-        assert staff.post(place, {}, content_type=JSON).status_code == 400
+        assert staff.post(place, {}, content_type=JSON).status_code == 200
         assert staff.post(address("round-roll-back", 99)).status_code == 404
+
+
+class TestSetAside:
+    def test_leaves_the_workflow_without_its_damaged_model(self, staff, published_twice):
+        body, place = {"reason": "the disk broke"}, address("rounds-set-aside")
+        assert staff.post(place, body, content_type=JSON).status_code == 409
+        (stage_folder(published_twice[1], "train").path / "model" / "model.json").unlink()
+        assert staff.post(place, {}, content_type=JSON).status_code == 400
+        assert staff.post(place, body, content_type=JSON).status_code == 204
+        assert selectors.current_model(published_twice[1].workflow) is None
 
 
 class TestDisk:

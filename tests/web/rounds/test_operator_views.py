@@ -2,6 +2,7 @@
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from lenticular.rounds import selectors, services
 from lenticular.rounds.models import RollBack, Round, RoundRule
@@ -11,7 +12,7 @@ from .conftest import TINY
 
 pytestmark = pytest.mark.django_db
 GETS = ("workflow-rounds", "rounds-compare")
-POSTS = ("round-rule", "round-scheduled", "rounds-prune")
+POSTS = ("round-rule", "round-start", "round-dry-run", "rounds-prune", "round-set-aside")
 RULE = {
     "is_on": "on", "new_votes": "7", "hours_between": "3", "training_galaxies": "10",
     "panel_galaxies": "4", "config": '{"batch": 9}',
@@ -81,7 +82,7 @@ class TestPage:
         assert "Start a round now" in shown
 
     def test_a_dry_run_shows_what_a_round_would_be(self, staff, workflow):
-        shown = get(staff, **{"dry-run": 1}).content.decode()
+        shown = post(staff, "round-dry-run").content.decode()
         assert "24 galaxies; 160 votes" in shown
         assert "unknown: no earlier round on this machine tells" in shown
         assert not Round.objects.exists()
@@ -142,9 +143,51 @@ class TestRule:
 
     def test_a_round_starts_with_its_settings(self, staff, workflow):
         RoundRule.objects.create(workflow=workflow, config=TINY)
-        assert post(staff, "round-scheduled").status_code == 302
+        assert post(staff, "round-start").status_code == 302
         assert Round.objects.get().config["batch"] == TINY["batch"]
-        assert post(staff, "round-scheduled").status_code == 409
+        assert post(staff, "round-start").status_code == 409
+
+
+class TestStart:
+    """The form has the workflow's settings filled in, and what it sends is all that goes."""
+
+    @pytest.fixture(autouse=True)
+    def rule(self, workflow):
+        return RoundRule.objects.create(workflow=workflow, config={"batch": 9, "folds": 2})
+
+    @pytest.mark.parametrize("name", ["workflow-rounds", "rounds"])
+    def test_the_settings_are_filled_in(self, staff, name):
+        address = reverse(name, args=["tiny"] if name != "rounds" else [])
+        shown = staff.get(address).content.decode()
+        assert 'id="tiny-config"' in shown
+        assert "{&quot;batch&quot;: 9, &quot;folds&quot;: 2}" in shown
+
+    def test_what_is_taken_out_has_its_default(self, staff):
+        post(staff, "round-start", config='{"folds": 4}')
+        config = Round.objects.get().config
+        assert (config["folds"], config["batch"]) == (4, 200)
+
+    def test_a_dry_run_is_of_the_settings_in_the_form_and_keeps_them(self, staff, published_twice):
+        shown = post(staff, "round-dry-run", config='{"folds": 7}').content.decode()
+        assert "<code>folds</code> 2 → 7" in shown
+        assert "{&quot;folds&quot;: 7}</textarea>" in shown
+        assert Round.objects.count() == 2
+
+    @pytest.mark.parametrize("name", ["round-start", "round-dry-run"])
+    @pytest.mark.parametrize(
+        ("config", "message"),
+        [
+            ("{", "config must be JSON"),
+            ("[1]", "config must be an object"),
+            ('{"folds": 0}', "folds must be"),
+        ],
+    )
+    def test_bad_settings_are_told_and_stay_in_the_form(self, staff, name, config, message):
+        answer = post(staff, name, config=config)
+        assert answer.status_code == 400
+        assert message in answer.content.decode()
+        assert f"{escape(config)}</textarea>" in answer.content.decode()
+        assert not Round.objects.exists()
 
 
 class TestRollBack:
@@ -154,13 +197,33 @@ class TestRollBack:
         shown = get(staff).content.decode()
         assert "from round 2 to round 1, by ada: odd queue" in " ".join(shown.split())
 
-    @pytest.mark.parametrize(("number", "reason", "status"), [(1, "", 400), (2, "why", 409)])
-    def test_is_refused_with_a_word(self, staff, published_twice, number, reason, status):
-        assert post(staff, "round-roll-back", number, reason=reason).status_code == status
+    def test_one_click_is_enough(self, staff, published_twice):
+        assert 'name="reason" required' not in get(staff).content.decode()
+        assert post(staff, "round-roll-back", 1, reason="").status_code == 302
+        shown = " ".join(get(staff).content.decode().split())
+        assert "from round 2 to round 1, by ada: no reason given" in shown
+
+    def test_is_refused_with_a_word(self, staff, published_twice):
+        assert post(staff, "round-roll-back", 2).status_code == 409
         assert not RollBack.objects.exists()
 
     def test_an_unknown_round_is_not_found(self, staff, workflow):
         assert post(staff, "round-roll-back", 9, reason="x").status_code == 404
+
+
+class TestSetAside:
+    def test_is_offered_for_a_damaged_model_alone(self, staff, published_twice):
+        assert "Set the damaged model aside" not in get(staff).content.decode()
+        assert post(staff, "round-set-aside", reason="x").status_code == 409
+        (stage_folder(published_twice[1], "train").path / "model" / "model.json").unlink()
+        shown = get(staff).content.decode()
+        assert "Set the damaged model aside" in shown
+        assert "model.json is missing" in shown
+        assert post(staff, "round-set-aside").status_code == 400
+        assert post(staff, "round-set-aside", reason="the disk broke").status_code == 302
+        shown = " ".join(get(staff).content.decode().split())
+        assert "the damaged model of round 2 set aside, by ada: the disk broke" in shown
+        assert "Set the damaged model aside" not in shown
 
 
 class TestPrune:

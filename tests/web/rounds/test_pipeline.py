@@ -1,5 +1,8 @@
 """Rounds as a worker runs them: whole, cancelled, failing."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from lenticular.rounds import pipeline, selectors, services, tasks
@@ -7,6 +10,8 @@ from lenticular.rounds.models import STAGES, Round, RoundState, TrainedModel, Ve
 from lenticular.rounds.rolling import roll_back
 from lenticular.rounds.workspace import round_folder, stage_folder
 from lenticular.selection.models import QueueEntry
+from mlcore import training_round as machine
+from mlcore.errors import ArtefactError
 from mlcore.round_plan import model_checksum
 
 from .conftest import SUBJECTS, TINY
@@ -115,19 +120,40 @@ def test_a_cancelled_round_that_nobody_had_ends_at_once(workflow):
     assert not round_folder(round_).exists()
 
 
-def test_a_failed_stage_shows_its_error(workflow):
-    config = {**TINY, "train": {**TINY["train"], "encoder": "no_such_encoder"}}
-    round_ = finish(start(workflow, config))
+def test_a_failed_stage_shows_its_error(workflow, monkeypatch):
+    def fail(_files):
+        raise ArtefactError("the images are gone")
+
+    stages = [replace(each, work=fail) if each.name == "train" else each for each in machine.STAGES]
+    monkeypatch.setattr(machine, "STAGES", tuple(stages))
+    round_ = finish(start(workflow))
     assert round_.state == RoundState.FAILED
-    assert "no_such_encoder" in round_.error
-    assert "no_such_encoder" in round_.stages.get(name="train").error
+    assert round_.error == "train: the images are gone"
+    assert round_.stages.get(name="train").error == "the images are gone"
     assert QueueEntry.objects.filter(generation=0).count() == SUBJECTS
 
 
-def test_a_changed_artefact_fails_the_round_and_leaves_the_queue_whole(workflow):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": "no_such_encoder"}, "encoder must be an architecture that timm knows"),
+        ({"encoder": "vgg11", "image_size": 16}, "image_size must be large enough"),
+    ],
+)
+def test_an_encoder_that_cannot_be_is_told_before_anything_is_done(workflow, changes, message):
+    round_ = finish(start(workflow, {**TINY, "train": {**TINY["train"], **changes}}))
+    assert round_.state == RoundState.FAILED
+    assert message in round_.error
+    assert "start another round" in round_.stages.get(name="snapshot").error
+    assert not round_folder(round_).exists()
+
+
+def test_a_changed_artefact_fails_the_round_and_leaves_the_queue_whole(workflow, monkeypatch):
     first = finish(start(workflow))
-    broken = finish(start(workflow, {**TINY, "train": {**TINY["train"], "encoder": "nothing"}}))
-    assert broken.state == RoundState.FAILED
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "run_round", partial(pipeline.run_round, until="snapshot"))
+        broken = finish(start(workflow))
+    assert "stage train of tiny round 2 must be finished" in broken.error
     catalogue = stage_folder(broken, "snapshot").path / "training.parquet"
     catalogue.write_bytes(b"tampered")
     broken = finish(services.resume_round(round=broken, user=None))

@@ -9,13 +9,14 @@ from lenticular.common.errors import ForbiddenError, InvalidInputError
 from lenticular.consensus.models import Tally
 from lenticular.rounds import publishing, rolling, selectors, services
 from lenticular.rounds.errors import RoundStateError
-from lenticular.rounds.models import MislabelFlag, RollBack, TrainedModel, Verdict
+from lenticular.rounds.models import MislabelFlag, RollBack, RoundState, TrainedModel, Verdict
 from lenticular.rounds.pruning import prune_rounds
 from lenticular.rounds.workspace import stage_folder
 from lenticular.selection.models import QueueEntry
 from lenticular.workflows.models import WorkflowVersion
+from mlcore.files import write_json
 
-from .conftest import WORKER
+from .conftest import TINY, WORKER
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,83 @@ def test_votes_since_then_are_not_asked_for_again(running, write_stages):
     assert [(entry.wanted, entry.room) for entry in entries] == [(9, 1), (15, 10)]
 
 
+def test_a_reason_is_not_asked_for(published_twice):
+    done = roll_back(published_twice[0], reason=" ")
+    assert (done.reason, done.why) == ("", "no reason given")
+    assert str(done) == "back to tiny round 1: no reason given"
+
+
+class TestSetAside:
+    """A damaged current model, whose place no other takes."""
+
+    @pytest.fixture
+    def damaged(self, published_twice):
+        """The file of the current model, which has changed."""
+        model = stage_folder(published_twice[1], "train").path / "model" / "model.json"
+        model.write_text("{")
+        return model
+
+    def set_aside(self, workflow, user=None, reason="the disk broke"):
+        return rolling.set_model_aside(workflow=workflow, user=user, reason=reason)
+
+    def test_leaves_the_queue_and_no_model_to_beat(self, published_twice, damaged, admin):
+        workflow = published_twice[1].workflow
+        done = self.set_aside(workflow, admin)
+        assert (done.round, done.replaced, done.user) == (None, published_twice[1], admin)
+        assert str(done) == "tiny round 2 set aside: the disk broke"
+        assert selectors.current_model(workflow) is None
+        assert generations(workflow) == {2}
+        assert damaged.read_text() == "{"
+        round_ = services.start_round(workflow=workflow, user=None, config=TINY)
+        assert (round_.number, round_.state) == (3, RoundState.PENDING)
+
+    def test_one_can_go_back_to_it_once_it_is_mended(self, published_twice, damaged):
+        self.set_aside(published_twice[1].workflow)
+        write_json(damaged, {"round": 2})
+        roll_back(published_twice[1])
+        assert selectors.current_model(published_twice[1].workflow).round == published_twice[1]
+
+    def test_others_may_not(self, published_twice, damaged, expert):
+        with pytest.raises(ForbiddenError, match="needs the role admin"):
+            self.set_aside(published_twice[1].workflow, expert)
+
+    def test_needs_a_reason(self, published_twice, damaged):
+        with pytest.raises(InvalidInputError, match="reason must say why"):
+            self.set_aside(published_twice[1].workflow, reason=" ")
+        assert not RollBack.objects.exists()
+
+    def test_a_whole_model_stays(self, published_twice):
+        with pytest.raises(RoundStateError, match="only a damaged model can be set aside"):
+            self.set_aside(published_twice[1].workflow)
+        assert selectors.current_model(published_twice[1].workflow).round == published_twice[1]
+
+    def test_once_is_enough(self, published_twice, damaged):
+        self.set_aside(published_twice[1].workflow)
+        with pytest.raises(RoundStateError, match="tiny must have a current model to set aside"):
+            self.set_aside(published_twice[1].workflow)
+
+    def test_a_model_gone_back_to_meanwhile_stays(self, published_twice, damaged, monkeypatch):
+        old, new = published_twice
+
+        def roll_back_meanwhile(*_args):
+            monkeypatch.undo()
+            roll_back(old)
+            return "it has changed"
+
+        monkeypatch.setattr(rolling, "find_damage", roll_back_meanwhile)
+        with pytest.raises(RoundStateError, match="tiny round 2 must be the current one"):
+            self.set_aside(new.workflow)
+        assert selectors.current_model(new.workflow).round == old
+
+    def test_from_the_command_line(self, published_twice, damaged):
+        out = io.StringIO()
+        call_command("set_model_aside", "tiny", "--reason", "the disk broke", stdout=out)
+        assert out.getvalue() == "the model of tiny round 2 is set aside\n"
+        for slug, message in {"tiny": "must have a current model", "nowhere": "must exist"}.items():
+            with pytest.raises(CommandError, match=message):
+                call_command("set_model_aside", slug, "--reason", "x")
+
+
 class TestRefused:
     def refuse(self, round_, message, error=RoundStateError, **given):
         current = selectors.current_model(round_.workflow)
@@ -69,9 +147,6 @@ class TestRefused:
 
     def test_others(self, published_twice, expert):
         self.refuse(published_twice[0], "needs the role admin", ForbiddenError, user=expert)
-
-    def test_without_a_reason(self, published_twice):
-        self.refuse(published_twice[0], "reason must say why", InvalidInputError, reason=" ")
 
     def test_the_current_model(self, published_twice):
         self.refuse(published_twice[1], "round 2 is the current one")
@@ -152,6 +227,10 @@ class TestCommand:
         said = self.run("tiny", "1", "--reason", "odd")
         assert said == "the model of tiny round 1 and its queue are in place again\n"
         assert RollBack.objects.get().user is None
+
+    def test_a_reason_is_not_asked_for(self, published_twice):
+        self.run("tiny", "1")
+        assert RollBack.objects.get().why == "no reason given"
 
     @pytest.mark.parametrize(
         ("slug", "number", "message"),

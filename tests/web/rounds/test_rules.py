@@ -7,10 +7,11 @@ from typing import NamedTuple
 import pytest
 from django.utils import timezone
 
-from lenticular.rounds import disk, rules, scheduling, services
-from lenticular.rounds.errors import DiskSpaceError
+from lenticular.rounds import disk, rules, scheduling, services, workspace
+from lenticular.rounds.errors import DamagedModelError, DiskSpaceError, TooFewVotesError
 from lenticular.rounds.models import Round, RoundRule
 from lenticular.rounds.work import fail_round
+from lenticular.rounds.workspace import stage_folder
 
 from .conftest import TINY, WORKER
 
@@ -68,6 +69,14 @@ def test_a_workflow_without_a_version_says_so(rule):
     assert kinds(rule.workflow) == ["no-version"]
 
 
+def test_settings_that_the_code_has_no_more_are_a_reason(rule):
+    rule.config = {"of_old": 1}
+    rule.save()
+    (found,) = rules.why_not(workflow=rule.workflow)
+    assert (found.kind, found.schedule_only) == ("round-config", False)
+    assert "of_old must be a setting" in found.message
+
+
 def test_an_active_round_is_named(rule, pending):
     found = rules.why_not(workflow=rule.workflow)
     assert [reason.kind for reason in found] == ["round-active", "hours-between"]
@@ -93,6 +102,57 @@ def test_the_size_of_a_folder_is_that_of_its_files(tmp_path):
     (tmp_path / "two").write_bytes(b"123")
     assert disk.folder_bytes(tmp_path) == 8
     assert disk.folder_bytes(tmp_path / "none") == 0
+
+
+class TestFolds:
+    def start(self, workflow, **changes):
+        services.start_round(workflow=workflow, user=None, config={**TINY, **changes})
+
+    def test_no_more_than_galaxies_to_learn_from(self, rule):
+        with pytest.raises(
+            TooFewVotesError, match=r"folds must be .* 25 .* there are 24"
+        ) as caught:
+            self.start(rule.workflow, folds=25)
+        assert caught.value.extra == {"needed": 25, "found": 24}
+        assert not Round.objects.exists()
+        self.start(rule.workflow, folds=24)
+
+    def test_one_reason_is_enough_where_galaxies_are_missing_anyway(self, rule):
+        rule.config = {**TINY, "folds": 40, "min_training_subjects": 30}
+        rule.save()
+        assert kinds(rule.workflow) == ["too-few-votes"]
+
+
+class TestDamagedModel:
+    @pytest.fixture
+    def model(self, published_twice, rule):
+        """The file of the current model, of the second round."""
+        Round.objects.update(created_at=timezone.now() - dt.timedelta(hours=2), votes=0)
+        return next(stage_folder(published_twice[1], "train").path.glob("model/*.json"))
+
+    def test_is_named_and_no_round_starts(self, model, rule):
+        assert kinds(rule.workflow) == []
+        model.write_text("{")
+        (found,) = rules.why_not(workflow=rule.workflow)
+        assert (found.kind, found.schedule_only) == ("damaged-model", False)
+        assert "of round 2, must be whole" in found.message
+        assert f"{model.name} has changed" in found.message
+        with pytest.raises(DamagedModelError, match="set the damaged one aside") as caught:
+            services.start_round(workflow=rule.workflow, user=None, config=TINY)
+        assert caught.value.status == 409
+        assert Round.objects.count() == 2
+
+    def test_is_no_reason_any_more_once_it_is_mended(self, model, rule):
+        whole = model.read_bytes()
+        model.unlink()
+        assert kinds(rule.workflow) == ["damaged-model"]
+        model.write_bytes(whole)
+        assert kinds(rule.workflow) == []
+
+    def test_files_are_not_read_again_for_every_page(self, model, rule, monkeypatch):
+        rules.why_not(workflow=rule.workflow)
+        monkeypatch.setattr(workspace, "file_checksum", lambda _path: pytest.fail("read again"))
+        assert kinds(rule.workflow) == []
 
 
 class TestSchedule:

@@ -14,9 +14,17 @@ from lenticular.rounds.errors import (
     RoundStateError,
     TooFewVotesError,
 )
-from lenticular.rounds.models import STAGES, Round, RoundState, TrainedModel, Verdict
+from lenticular.rounds.models import (
+    STAGES,
+    Round,
+    RoundRule,
+    RoundState,
+    TrainedModel,
+    Verdict,
+)
 from lenticular.rounds.work import claim_round, fail_round
 from lenticular.selection.models import QueueEntry
+from mlcore.round_plan import RoundConfig
 
 from .conftest import TINY, WORKER
 
@@ -79,6 +87,22 @@ class TestStart:
     def test_a_bad_setting_is_named(self, workflow, admin, config, message):
         with pytest.raises(RoundConfigError, match=message):
             services.start_round(workflow=workflow, user=admin, config=config)
+
+    def test_what_is_given_goes_over_what_the_workflow_keeps(self, workflow, admin):
+        RoundRule.objects.create(workflow=workflow, config=TINY)
+        given = {"batch": 9, "train": {"epochs": 3}}
+        config = services.start_round(workflow=workflow, user=admin, config=given).config
+        assert (config["batch"], config["folds"]) == (9, TINY["folds"])
+        trained = (config["train"]["epochs"], config["train"]["encoder"])
+        assert trained == (3, TINY["train"]["encoder"])
+
+    def test_goes_by_the_defaults_where_told_to(self, workflow, admin):
+        RoundRule.objects.create(workflow=workflow, config=TINY)
+        round_ = services.start_round(
+            workflow=workflow, user=admin, config={"batch": 9}, from_defaults=True
+        )
+        expected = RoundConfig(batch=9, retirement_votes=workflow.retirement_votes)
+        assert round_.config == expected.to_dict()
 
     @pytest.mark.parametrize("seed", [-1, 2**32])
     def test_a_bad_seed_is_named(self, workflow, admin, seed):

@@ -126,6 +126,7 @@ class TestRound:
         shown = client.get(page("round", running)).content.decode()
         assert "train: out of memory" in shown
         assert "Resume where it stopped" in shown
+        assert reverse("workflow-rounds", args=["tiny"]) in shown
         assert "Cancel this round" not in shown
 
     @pytest.mark.parametrize("is_over", [False, True])
@@ -216,5 +217,5 @@ def test_the_list_grows_without_more_queries(
         round_ = services.start_round(workflow=workflow, user=admin, config=TINY)
         services.cancel_round(round=round_, user=admin)
     client.force_login(admin)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         client.get(reverse("rounds"))

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 
+from lenticular.operations.label_tables import LabelTable, read_predictions
 from mlcore.errors import InvalidInputError, MlcoreError
 from mlcore.files import replacing
 from mlcore.gp.crosscheck import check_labels, match_ids, match_positions
@@ -18,13 +18,13 @@ from mlcore.tree import DecisionTree
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from mlcore.gp.mislabels import MislabelCandidate
 
 HEADING = ("id", "question", "p_value", "q_value", "score", "reason")
+POSITION = ("ra", "dec")
 
 
 class Command(BaseCommand):
@@ -32,9 +32,14 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("labels", type=Path, help="CSV: id, label, and ra, dec to match by")
         parser.add_argument(
-            "predictions", type=Path, help="CSV: id, ra, dec, and a column for each answer"
+            "labels", type=Path, help="table of id or id_str, label, and ra, dec to match by"
+        )
+        parser.add_argument(
+            "predictions",
+            type=Path,
+            help="a release's catalogue; or a table of id or id_str, a column of fractions for "
+            "each answer, and ra, dec to match by",
         )
         parser.add_argument("--tree", type=Path, required=True, help="Decision tree, JSON")
         parser.add_argument(
@@ -54,15 +59,17 @@ class Command(BaseCommand):
         out: Path,
         **_options: Any,
     ) -> None:
+        position = () if radius is None else POSITION
         try:
             asked = DecisionTree.from_file(tree)
-            old, new = _read(labels, ["id", "label"], radius), _read(predictions, ["id"], radius)
+            old = LabelTable.read(labels, ["label", *position])
+            new, fractions = read_predictions(predictions, asked, position)
             match = _match(old, new, radius)
             found = check_labels(
-                old["id"].tolist(),
-                _votes(old["label"].tolist(), asked),
+                old.ids,
+                _votes(old.texts("label"), asked),
                 match,
-                _fractions(new, asked),
+                fractions,
                 asked,
                 false_discovery_rate=rate,
             )
@@ -73,39 +80,21 @@ class Command(BaseCommand):
         self.stdout.write(f"{matched} of {len(old)} matched, {len(found)} to doubt, in {out}")
 
 
-def _read(path: Path, wanted: list[str], radius: float | None) -> pd.DataFrame:
-    wanted = wanted if radius is None else [*wanted, "ra", "dec"]
-    try:
-        table = pd.read_csv(path, dtype={"id": str, "label": str}, keep_default_na=False)
-    except ValueError as error:
-        raise InvalidInputError(f"{path.name} must be a CSV table, is not: {error}") from error
-    absent = [name for name in wanted if name not in table.columns]
-    if absent:
-        raise InvalidInputError(f"{path.name} must have the column {absent[0]!r}, has not")
-    return table
-
-
-def _match(old: pd.DataFrame, new: pd.DataFrame, radius: float | None) -> NDArray[np.int64]:
+def _match(old: LabelTable, new: LabelTable, radius: float | None) -> NDArray[np.int64]:
     if radius is None:
-        return match_ids(old["id"].tolist(), new["id"].tolist())
-    return match_positions(_numbers(old, ["ra", "dec"]), _numbers(new, ["ra", "dec"]), radius)
-
-
-def _numbers(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
-    try:
-        return table[list(columns)].to_numpy(dtype=np.float64)
-    except (KeyError, ValueError) as error:
+        match = match_ids(old.ids, new.ids)
+    else:
+        match = match_positions(*_positions(old, new), radius)
+    if len(old) and (match < 0).all():
         raise InvalidInputError(
-            f"the columns {', '.join(columns)} must be there and hold numbers: {error}"
-        ) from error
+            f"a galaxy of {old.name} must be in {new.name}, none is: the first ids are "
+            f"{old.ids[0]!r} and {new.ids[0]!r}"
+        )
+    return match
 
 
-def _fractions(table: pd.DataFrame, tree: DecisionTree) -> NDArray[np.float64]:
-    """Return (m, A): the first question's columns; of the others nothing is asked."""
-    columns = tree.question_slices[tree.start]
-    found = np.full((len(table), len(tree.label_cols)), np.nan)
-    found[:, columns] = _numbers(table, tree.label_cols[columns])
-    return found
+def _positions(old: LabelTable, new: LabelTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return old.numbers(POSITION), new.numbers(POSITION)
 
 
 def _votes(labels: list[str], tree: DecisionTree) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("workflow", help="the workflow's slug")
         parser.add_argument("number", type=int, help="the round whose model to go back to")
-        parser.add_argument("--reason", required=True, help="why; it is recorded")
+        parser.add_argument("--reason", default="", help="why; it is recorded")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         slug, number = options["workflow"], options["number"]

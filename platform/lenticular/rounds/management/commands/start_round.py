@@ -30,7 +30,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("workflow", help="the workflow's slug")
         parser.add_argument("--seed", type=int, help="where all randomness comes from")
-        parser.add_argument("--config", default="{}", help="settings of the round, as JSON")
+        parser.add_argument(
+            "--config", default="{}", help="settings over the workflow's own, as JSON"
+        )
+        parser.add_argument(
+            "--from-defaults", action="store_true", help="leave out the workflow's own settings"
+        )
         parser.add_argument("--resume", action="store_true", help="resume the latest round")
         parser.add_argument(
             "--dry-run", action="store_true", help="say what it would read and cost; start nothing"
@@ -84,22 +89,23 @@ def _begin(workflow: Workflow, options: dict[str, Any]) -> Round:
         if latest is None:
             raise CommandError(f"workflow {workflow} has no round to resume")
         return services.resume_round(round=latest, user=None)
-    config = _config(options)
-    return services.start_round(workflow=workflow, user=None, config=config, seed=options["seed"])
+    return services.start_round(
+        workflow=workflow, user=None, seed=options["seed"], **_settings(options)
+    )
 
 
 def _try(workflow: Workflow, options: dict[str, Any]) -> Iterator[str]:
-    return dry_run_lines(dry_run(workflow=workflow, config=_config(options)))
+    return dry_run_lines(dry_run(workflow=workflow, **_settings(options)))
 
 
-def _config(options: dict[str, Any]) -> dict[str, Any]:
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
     try:
         config = json.loads(options["config"])
     except ValueError as error:
         raise CommandError(f"config must be JSON, is not: {error}") from error
     if not isinstance(config, dict):
         raise CommandError(f"config must be an object of settings, is {options['config']}")
-    return config
+    return {"config": config, "from_defaults": options["from_defaults"]}
 
 
 def _run_here(round_: Round) -> None:
