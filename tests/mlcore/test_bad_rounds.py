@@ -184,7 +184,8 @@ def test_a_round_goes_to_its_end_and_its_queue_is_whole(next_round, tree, poor):
     assert queue["rank"] == list(range(len(poor.counts)))
     assert np.isfinite(queue["score"]).all()
     assert all(1 <= wanted <= LIMIT for wanted in queue["votes_wanted"])
-    assert 1 <= acquired["batch"] <= len(poor.counts)
+    # Where chance chooses there is no batch: all are asked about, a vote each.
+    assert bool(acquired["batch"]) == (acquired["rule"] == "design")
     for shard in read_shards(result.directory / "predict"):
         assert shard.label_cols == tuple(tree.label_cols)
         assert np.isfinite(shard.predictions.concentrations).all()
