@@ -88,15 +88,17 @@ def checks(*, workflow: Workflow) -> list[Check]:
 
 
 def saturation(workflow: Workflow) -> Check:
-    """Look how much of the pool outside the panel has all the votes that are wanted."""
-    done = Q(is_retired=True) | Q(room__lte=0)
+    """Look how much of the pool outside the panel is retired.
+
+    That a galaxy has all votes that a round wanted says little: that may be one.
+    """
     pool = QueueEntry.objects.filter(workflow=workflow, in_panel=False)
-    found = pool.aggregate(all=Count("id"), done=Count("id", filter=done))
+    found = pool.aggregate(all=Count("id"), done=Count("id", filter=Q(is_retired=True)))
     title = _("Galaxies decided")
     if not found["all"]:
         return Check("saturation", title, _("No galaxy is queued outside the panel."), SATURATED)
     share = found["done"] / found["all"]
-    finding = _("%(done)s of %(all)s galaxies outside the panel have the votes wanted: %(share)s.")
+    finding = _("%(done)s of %(all)s galaxies outside the panel have enough answers: %(share)s.")
     is_warning = share > SATURATED
     advice = _("Another round will change little: import more galaxies, or close the workflow.")
     numbers = {"done": found["done"], "all": found["all"], "share": percent(share)}

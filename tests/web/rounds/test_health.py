@@ -32,15 +32,16 @@ def vote(workflow, who, number, answer="round"):
 
 
 class TestSaturation:
-    def test_retired_and_full_galaxies_outside_the_panel_are_decided(self, workflow):
+    def test_retired_galaxies_outside_the_panel_are_decided_and_no_others(self, workflow):
         pool = QueueEntry.objects.filter(in_panel=False).order_by("id")
         assert health.saturation(workflow).value == 0
         ids = list(pool.values_list("id", flat=True))
-        QueueEntry.objects.filter(id__in=ids[:15]).update(is_retired=True)
-        QueueEntry.objects.filter(id__in=ids[15:24]).update(room=0)
+        pool.update(room=0)
+        assert health.saturation(workflow).value == 0
+        QueueEntry.objects.filter(id__in=ids[:24]).update(is_retired=True)
         check = health.saturation(workflow)
         assert (check.value, check.is_warning, check.advice) == (0.8, False, "")
-        QueueEntry.objects.filter(id=ids[24]).update(room=-1)
+        QueueEntry.objects.filter(id=ids[24]).update(is_retired=True)
         check = health.saturation(workflow)
         assert check.is_warning
         assert "25 of 30 galaxies" in check.finding
