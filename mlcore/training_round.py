@@ -20,7 +20,7 @@ from mlcore.errors import InvalidInputError
 from mlcore.files import sweep_partials
 from mlcore.round_catalogue import snapshot
 from mlcore.round_choosing import choose_subjects
-from mlcore.round_files import SUBJECTS, RoundFiles
+from mlcore.round_files import JUDGED_BEFORE, SUBJECTS, RoundFiles
 from mlcore.round_flagging import flag_subjects
 from mlcore.round_learning import evaluate_model, predict_subjects, train_network
 from mlcore.round_plan import PREVIOUS, model_checksum
@@ -147,6 +147,8 @@ def _inputs(files: RoundFiles, stage: Stage, records: dict[str, StageRecord]) ->
     inputs["plan"] = files.plan.checksum
     if stage.name == "snapshot":
         inputs["subjects"] = file_checksum(files.directory / SUBJECTS)
+    if stage.name == "flag" and (files.directory / JUDGED_BEFORE).is_file():
+        inputs["judged"] = file_checksum(files.directory / JUDGED_BEFORE)
     if stage.name == "evaluate" and files.plan.previous_model is not None:
         inputs[PREVIOUS] = model_checksum(files.plan.previous_model)
     return inputs

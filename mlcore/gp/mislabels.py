@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlcore.tree import DecisionTree, Question
 
 GP_DRAWS = 128
-#: Log odds of votes that an expert has called right: below those of any others.
+#: Log odds of votes that an expert has called right, at the most: below those of any others.
 CALLED_RIGHT_ODDS = -50.0
 
 
@@ -64,10 +64,11 @@ class SurpriseTable:
     def knowing(self, called_right: Bools) -> SurpriseTable:
         """Return the table where votes (n, Q) that an expert called right surprise nobody."""
         known = called_right & ~np.isnan(self.p_values)
+        lowest = self.log_odds.min(where=np.isfinite(self.log_odds), initial=CALLED_RIGHT_ODDS + 1)
         return replace(
             self,
             p_values=np.where(known, 1.0, self.p_values),
-            log_odds=np.where(known, CALLED_RIGHT_ODDS, self.log_odds),
+            log_odds=np.where(known, lowest - 1.0, self.log_odds),
         )
 
     def galaxy_p_values(self) -> Floats:

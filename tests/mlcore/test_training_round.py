@@ -328,6 +328,14 @@ class TestWholeRound:
         found = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
         assert found["id_str"] == before["id_str"]
 
+    def test_another_list_of_verdicts_makes_the_flags_anew(self, plan, copy):
+        done = run_round(plan, copy).records["flag"]
+        rows = {"id_str": ["s:1"], "question": ["shape"], "verdict": ["votes-right"]}
+        pq.write_table(pa.table(rows), copy / "input" / "judged.parquet")
+        again = run_round(plan, copy).records["flag"]
+        assert again.checksum != done.checksum
+        assert run_round(plan, copy).records["flag"] == again
+
     def test_a_damaged_list_of_verdicts_is_named(self, plan, copy):
         (copy / "input" / "judged.parquet").write_text("no Parquet")
         with pytest.raises(ArtefactError, match=r"judged\.parquet must be Parquet, is not"):

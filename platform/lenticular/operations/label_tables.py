@@ -79,7 +79,8 @@ class LabelTable:
 
     def texts(self, column: str) -> list[str]:
         """Return a column's n values as text, empty where they are blank."""
-        return self.columns[column].fillna("").astype(str).tolist()
+        found = self.columns[column].astype(object)
+        return found.where(found.notna(), "").map(str).tolist()
 
     def numbers(self, columns: Sequence[str]) -> NDArray[np.float64]:
         """Return columns (n, c), NaN where they are blank.
@@ -199,7 +200,9 @@ def _csv(path: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def _parquet(path: Path, columns: list[str]) -> pd.DataFrame:
-    found: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+    # Ids are whole numbers of 18 digits: as floats, which blanks would make them, they lose some.
+    table = pq.read_table(path, columns=columns)
+    found: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
     return found
 
 

@@ -181,9 +181,12 @@ def _answered_before(round_: Round) -> dict[str, str]:
 
 
 def _settled_before(round_: Round) -> Mapping[tuple[str, str], str]:
-    """Return (catalogue id, question) to the verdict of another round; the latest counts."""
+    """Return (catalogue id, question) to the verdict of another round of the same version.
+
+    The latest counts.
+    """
     found = MislabelFlag.objects.filter(
-        round__workflow=round_.workflow_id, state__in=SETTLED
+        round__version=round_.version_id, state__in=SETTLED
     ).exclude(round=round_)
     rows = found.order_by("pk").values_list(
         "subject__survey__slug", "subject__external_id", "question", "state"

@@ -75,8 +75,11 @@ def write_inputs(round_: Round, folder: Path, *, on_progress: Callable[[float, s
 
 
 def _write_judged(round_: Round, path: Path) -> None:
-    """Write what experts have said of votes without answers; on a question the latest counts."""
-    flags = MislabelFlag.objects.filter(round__workflow=round_.workflow, state__in=CALLED)
+    """Write what experts have said of votes on this version, giving no answers.
+
+    On a question the flag of the latest round counts.
+    """
+    flags = MislabelFlag.objects.filter(round__version=round_.version, state__in=CALLED)
     rows = flags.order_by("pk").values_list(
         "subject__survey__slug", "subject__external_id", "question", "state"
     )

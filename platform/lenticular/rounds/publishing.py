@@ -301,8 +301,9 @@ def flag_of(
 
 
 def _judged(round_: Round, subject_ids: Iterable[int]) -> set[tuple[int, str]]:
+    """Return what experts have judged of these subjects under the round's version."""
     judged = MislabelFlag.objects.filter(
-        round__workflow=round_.workflow, subject__in=list(subject_ids)
+        round__version=round_.version_id, subject__in=list(subject_ids)
     ).exclude(state=FlagState.OPEN)
     return set(judged.values_list("subject_id", "question"))
 

@@ -96,7 +96,8 @@ def lease_subjects(
     if len(leases) < count:
         lacking = count - len(leases)
         candidates = find_candidates(workflow, volunteer_ids, lacking)
-        if not candidates.active and ask_for_more(workflow=workflow):
+        unseen = _unseen(workflow, volunteer_ids)
+        if not candidates.active and ask_for_more(workflow=workflow, among=unseen):
             candidates = find_candidates(workflow, volunteer_ids, lacking)
         drawn = draws(
             candidates,
@@ -148,10 +149,7 @@ def _in_hand(
 
 def find_candidates(workflow: Workflow, volunteer_ids: Collection[int], count: int) -> Candidates:
     """Return what the volunteer may be served: each arm's window, and `count` beyond it."""
-    unseen = QueueEntry.objects.filter(workflow=workflow).exclude(
-        Exists(_leases(workflow, volunteer_ids))
-    )
-    unseen = unseen.exclude(Exists(_log(workflow, volunteer_ids)))
+    unseen = _unseen(workflow, volunteer_ids)
     is_open = unseen.filter(is_retired=False, room__gt=0)
 
     def ids(entries: QuerySet[QueueEntry], arm: Arm) -> list[int]:
@@ -164,6 +162,13 @@ def find_candidates(workflow: Workflow, volunteer_ids: Collection[int], count: i
         control=ids(is_open.filter(in_panel=True).order_by("shuffle", "id"), Arm.CONTROL),
         active=ids(is_open.filter(in_panel=False).order_by("-priority", "id"), Arm.ACTIVE),
     )
+
+
+def _unseen(workflow: Workflow, volunteer_ids: Collection[int]) -> QuerySet[QueueEntry]:
+    """Return the entries that the person has neither been served nor classified."""
+    entries = QueueEntry.objects.filter(workflow=workflow)
+    not_served = entries.exclude(Exists(_leases(workflow, volunteer_ids)))
+    return not_served.exclude(Exists(_log(workflow, volunteer_ids)))
 
 
 def _gold(

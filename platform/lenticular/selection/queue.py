@@ -6,6 +6,7 @@ Whoever changes many entries in one transaction takes the workflow's lock first.
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from lenticular.consensus.models import Retirement, Tally
 from lenticular.consensus.services import Difference
 from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectSet
-from lenticular.workflows.services import lock_workflow
+from lenticular.workflows.services import lock_workflow, try_lock_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CHUNK = 500
 AT_ONCE = 500
 """Subjects that `ask_for_more` makes room for at a time."""
+TRIES, PAUSE_SECONDS = 10, 0.1
 
 
 def shuffle_of(*, workflow: str, survey: str, external_id: str) -> float:
@@ -98,48 +100,65 @@ def reopen_queue(*, workflow: Workflow) -> int:
     return changed
 
 
-def ask_for_more(*, workflow: Workflow) -> bool:
-    """Make room for one more vote on some subjects, where the queue wants no vote at all.
+def ask_for_more(*, workflow: Workflow, among: QuerySet[QueueEntry]) -> bool:
+    """Make room for one more vote on some subjects, where the queue wants none from a person.
 
     Rounds ask for a few votes on each subject, and the next round may be long in coming. So the
     subjects outside the panel of which the fewest votes were wanted are asked about again, in
     shuffle order, until they are retired.
 
+    Parameters
+    ----------
+    workflow
+        Whose queue it is. Its lock is not waited for longer than a second: a round may be about to
+        be published, and wants other votes then.
+    among
+        The entries that the person has not seen, none of which has room outside the panel.
+
     Returns
     -------
     bool
-        Whether there is room outside the panel now, whoever has made it.
+        Whether some of them have room now.
     """
-    unfinished = _unfinished(workflow)
-    if not unfinished.exists():
-        return False
-    return unfinished.filter(room__gt=0).exists() or _make_room(workflow)
+    lacking = _lacking(workflow, among)
+    for _ in range(TRIES):
+        if not lacking.exists():
+            return False
+        made = _make_room(workflow, among)
+        if made is not None:
+            return made
+        time.sleep(PAUSE_SECONDS)
+    return False
 
 
-def _unfinished(workflow: Workflow) -> QuerySet[QueueEntry]:
-    return QueueEntry.objects.filter(workflow=workflow, in_panel=False, is_retired=False)
+def _lacking(workflow: Workflow, among: QuerySet[QueueEntry]) -> QuerySet[Any]:
+    """Return the entries that fewer people are asked about than retire a subject, in turn."""
+    unfinished = among.filter(in_panel=False, is_retired=False)
+    asked = with_standing(unfinished, workflow).annotate(asked=F("current") + F("out"))
+    lacking: QuerySet[Any] = asked.filter(asked__lt=workflow.retirement_votes)
+    return lacking.order_by("wanted", "shuffle", "id")
 
 
 @transaction.atomic
-def _make_room(workflow: Workflow) -> bool:
-    """Do what `ask_for_more` says, unless somebody else has just done so."""
-    lock_workflow(workflow=workflow)
-    unfinished = _unfinished(workflow)
-    if unfinished.filter(room__gt=0).exists():
+def _make_room(workflow: Workflow, among: QuerySet[QueueEntry]) -> bool | None:
+    """Do what `ask_for_more` says; None where somebody else has the workflow's lock."""
+    locked = try_lock_workflow(workflow=workflow)
+    if locked is None:
+        return None
+    lacking = _lacking(locked, among)
+    # Another may just have made room: what is open is asked about first.
+    if lacking.filter(room__gt=0).exists():
         return True
-    in_turn = unfinished.order_by("wanted", "shuffle", "id").values_list("subject_id", flat=True)
-    for start in range(0, unfinished.count(), AT_ONCE):
-        lacking = [
-            entry
-            for entry, standing in _locked_entries(workflow, in_turn[start : start + AT_ONCE])
-            if standing.current + standing.out < workflow.retirement_votes
-        ]
-        for entry in lacking:
-            entry.wanted, entry.room = entry.wanted + 1 - entry.room, 1
-        _store(lacking)
-        if lacking:
-            return True
-    return False
+    chosen = list(lacking.values_list("subject_id", flat=True)[:AT_ONCE])
+    opened = [
+        entry
+        for entry, standing in _locked_entries(locked, chosen)
+        if standing.current + standing.out < locked.retirement_votes
+    ]
+    for entry in opened:
+        entry.wanted, entry.room = entry.wanted + max(1 - entry.room, 0), max(entry.room, 1)
+    _store(opened)
+    return bool(opened)
 
 
 def _open_subjects(workflow: Workflow, after: int) -> list[int]:

@@ -119,6 +119,12 @@ def lock_workflow(*, workflow: Workflow) -> Workflow:
     return Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
 
 
+def try_lock_workflow(*, workflow: Workflow) -> Workflow | None:
+    """Take the workflow's lock as `lock_workflow` does, or return None where another has it."""
+    free = Workflow.objects.select_for_update(no_key=True, skip_locked=True)
+    return free.filter(pk=workflow.pk).first()
+
+
 @transaction.atomic
 def add_subject_sets(*, workflow: Workflow, subject_sets: Iterable[SubjectSet]) -> None:
     """Ask about these subject sets too."""

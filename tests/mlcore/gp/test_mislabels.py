@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score
 
 from mlcore.errors import InvalidInputError
 from mlcore.gp.mislabels import (
+    SurpriseTable,
     expected_false_discoveries,
     flag_mislabels,
     surprise,
@@ -257,6 +258,15 @@ def test_votes_called_right_on_one_question_can_be_wrong_on_another():
     assert (len(last), last[-1].id_str, last[-1].p_value) == (300, "0", 1.0)
     with pytest.raises(InvalidInputError, match=r"called_right must be \(300, 2\), is \(2,\)"):
         flag_mislabels(ids, counts, alpha, None, tree, called_right=[True, False])
+
+
+def test_votes_called_right_come_last_however_right_the_others_are():
+    p, odds = np.array([[0.5, 0.9], [1.0, np.nan]]), np.array([[3.0, -90.0], [2.0, -np.inf]])
+    table = SurpriseTable(("a", "b"), p, odds, np.full((2, 4), 0.5), np.full((2, 2), 900.0))
+    found = table.knowing(np.array([[True, False], [True, True]]))
+    assert found.log_odds.tolist() == [[-91.0, -90.0], [-91.0, -np.inf]]
+    assert found.worst_questions().tolist() == [1, 0]
+    np.testing.assert_array_equal(found.p_values, [[1.0, 0.9], [1.0, np.nan]])
 
 
 @given(st.lists(st.floats(0, 1), max_size=20))

@@ -5,9 +5,13 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from django.core.management import CommandError, call_command
+
+from lenticular.operations.label_tables import LabelTable
 
 ANSWERS = ("smooth", "disk")
 
@@ -40,6 +44,18 @@ def run(folder, *options, new="new.csv", labels="labels.csv"):
     )  # fmt: skip
     with (folder / "out.csv").open() as file:
         return list(csv.DictReader(file))
+
+
+def test_ids_of_18_digits_beside_a_blank_one_stay_as_they_are(tmp_path):
+    whole, blank = 587722952767439451, ""
+    labels = {"id": [whole, 3, None], "label": ["a", "b", None]}
+    pq.write_table(pa.table(labels), tmp_path / "some.parquet")
+    masked = MaskedColumn([whole, 3, 0], mask=[False, False, True])
+    Table({"id": masked, "label": ["a", "b", ""]}).write(tmp_path / "some.fits")
+    for name in ("some.parquet", "some.fits"):
+        found = LabelTable.read(tmp_path / name, ["label"])
+        assert found.ids == [str(whole), "3", blank]
+        assert found.texts("label") == ["a", "b", blank]
 
 
 @pytest.mark.parametrize("options", [(), ("--radius", "1.0")])

@@ -109,6 +109,17 @@ def test_verdicts_without_answers_are_told_the_latest_of_each_question(pending, 
         requested_by=pending.requested_by,
         seed=1,
     )
+    older = Round.objects.create(
+        workflow=pending.workflow,
+        version=WorkflowVersion.objects.create(
+            workflow=pending.workflow, number=99, tree_json={}, checksum="of another tree"
+        ),
+        number=pending.number + 2,
+        state=RoundState.FAILED,
+        requested_by=pending.requested_by,
+        seed=1,
+    )
+    flag(older, 6, "shape", FlagState.VOTES_RIGHT)
     flag(pending, 1, "shape", FlagState.UNSURE)
     flag(pending, 2, "shape", FlagState.VOTES_RIGHT)
     flag(pending, 3, "shape", FlagState.OPEN)

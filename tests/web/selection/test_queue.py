@@ -207,6 +207,9 @@ class TestMoreIsAskedFor:
                 votes=0,
             )
 
+    def ask(self, universe):
+        return ask_for_more(workflow=universe.workflow, among=QueueEntry.objects.all())
+
     def hold_all(self, universe):
         """Return the subjects that one more volunteer is served, as many as there are."""
         volunteer, held = create_anonymous_volunteer(), []
@@ -222,17 +225,48 @@ class TestMoreIsAskedFor:
         lease_in_all(used_up, used_up.anonymous)
         panel = list(QueueEntry.objects.filter(in_panel=True).values("pk", "wanted", "room"))
 
-        assert ask_for_more(workflow=used_up.workflow)
+        assert self.ask(used_up)
         now_open = self.outside().filter(room__gt=0)
         assert list(now_open.values_list("pk", "wanted", "room")) == [
             (third.pk, 1, 1),
             (fourth.pk, 1, 1),
         ]
-        assert ask_for_more(workflow=used_up.workflow)
+        assert self.ask(used_up)
         assert now_open.count() == 2
         assert (
             list(QueueEntry.objects.filter(in_panel=True).values("pk", "wanted", "room")) == panel
         )
+
+    def test_by_a_team_too_small_for_what_a_round_wanted_of_one(self, used_up):
+        """Where one subject has room for more people than there are, the others go on."""
+        first = self.outside().first()
+        QueueEntry.objects.filter(pk=first.pk).update(wanted=3, room=3)
+        active = {entry.subject_id for entry in self.outside()}
+        assert self.hold_all(used_up) >= active
+        assert self.hold_all(used_up) >= active
+        assert QueueEntry.objects.get(pk=first.pk).room == 1
+
+    def test_not_of_those_that_the_asker_has_seen(self, used_up, monkeypatch):
+        monkeypatch.setattr(queue, "AT_ONCE", 2)
+        active = {entry.subject_id for entry in self.outside()}
+        volunteer, seen = create_anonymous_volunteer(), set()
+        while len(found := {one.subject_id for one in lease_in_all(used_up, volunteer)}) > len(
+            seen
+        ):
+            # Whoever asks for more next finds what this person has at the head of the queue.
+            QueueEntry.objects.filter(subject__in=found, in_panel=False).update(wanted=0, room=-1)
+            seen = found
+        assert seen >= active
+        for entry in self.outside():
+            QueueEntry.objects.filter(pk=entry.pk).update(wanted=1, room=0)
+
+    def test_is_not_waited_for_where_another_has_the_lock(self, used_up, monkeypatch):
+        monkeypatch.setattr(queue, "PAUSE_SECONDS", 0)
+        tried = []
+        monkeypatch.setattr(queue, "try_lock_workflow", lambda **_: tried.append(1))
+        assert not self.ask(used_up)
+        assert len(tried) == queue.TRIES
+        assert set(self.outside().values_list("room", flat=True)) == {0}
 
     def test_by_who_asks_for_a_subject(self, used_up):
         active = {entry.subject_id for entry in self.outside()}
@@ -247,4 +281,4 @@ class TestMoreIsAskedFor:
 
     def test_of_nothing_where_all_are_retired(self, used_up):
         self.retire(self.outside(), used_up)
-        assert not ask_for_more(workflow=used_up.workflow)
+        assert not self.ask(used_up)
