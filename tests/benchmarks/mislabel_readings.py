@@ -3,7 +3,8 @@
 `mislabel_readings.csv` has what three readers see on every galaxy that was flagged without
 having been planted in any of 8 seeds of any kind (53), and on as many controls of the same
 published classes, drawn by a hash of their ids from all others. They read in an order given by
-another hash, and knew neither labels nor which were flagged. An unplanted flag is right where at
+another hash, and knew neither labels nor which were flagged. They were vision-language models, no
+astronomers. An unplanted flag is right where at
 least two of three see another class than was published.
 
 *By the names* of the classes a disc seen from above is a spiral. The button of Galaxy Zoo 1 that
@@ -13,6 +14,7 @@ gave "edge-on" was also for spirals whose direction is unclear (Lintott et al. 2
 
 import csv
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +32,14 @@ BUTTONS = NAMES | {"disc": {SPIRAL, EDGE_ON}}
 
 
 def table():
-    """Return a row for each kind and rate, and one of the controls."""
+    """Return a row for each kind and rate, and what the readers made of controls and edge-on."""
     galaxies = real_galaxies()
     if galaxies is None:
         return [{"kind": "sdss_gz1: not there"}]
     read = {row["objid"]: row for row in csv.DictReader(READINGS.read_text().splitlines())}
     wrong = [_called_wrong(galaxies, read, rule) for rule in (NAMES, BUTTONS)]
     rows = [row for kind in KINDS for row in _rows(galaxies, kind, set(read), wrong)]
-    return [*rows, _controls(galaxies, read, wrong)]
+    return [*rows, _controls(galaxies, read, wrong), *_told(galaxies, read)]
 
 
 def _called_wrong(galaxies, read, rule):
@@ -78,12 +80,31 @@ def _controls(galaxies, read, wrong):
     """Return how many of the controls are called another class."""
     controls = np.isin(galaxies.ids, [each for each in read if read[each]["why"] == "control"])
     names, buttons = (f"{(controls & each).sum() / controls.sum():.2f}" for each in wrong)
+    return _remark("controls", str(controls.sum()), names, buttons)
+
+
+def _told(galaxies, read):
+    """Yield how often readers agree, and how many "edge-on" galaxies two of three call discs."""
+    for one, other in combinations(READERS, 2):
+        agree = np.mean([row[one] == row[other] for row in read.values()])
+        yield _remark(f"{one} and {other} reader agree", f"{agree:.2f}")
+    label_of = dict(zip(galaxies.ids, galaxies.truth, strict=True))
+    for why in ("flagged", "control"):
+        rows = [row for objid, row in read.items() if row["why"] == why]
+        edge_on = [row for row in rows if label_of.get(row["objid"]) == EDGE_ON]
+        discs = sum(
+            sum(row[reader] in {"disc", "spiral"} for reader in READERS) >= 2 for row in edge_on
+        )
+        yield _remark(f"edge-on, {why}, called discs", f"{discs} of {len(edge_on)}")
+
+
+def _remark(kind, found, names="", buttons=""):
     return {
-        "kind": "controls",
+        "kind": kind,
         "rate": "",
         "flags a seed": "",
-        "not planted": str(controls.sum()),
-        "not read": "0",
+        "not planted": found,
+        "not read": "",
         "planted": "",
         "or another class by name": names,
         "or by button": buttons,

@@ -52,6 +52,10 @@ def test_flags_are_counted_by_what_was_planted_and_what_was_suspect_before(bench
     assert bench("mislabels")._counts(trial, 0.1, published) == (4, 1, 2, 0.8)
 
 
+def with_ids(read):
+    return {objid: row | {"objid": objid} for objid, row in read.items()}
+
+
 def test_a_flag_is_right_where_two_of_three_readers_see_another_class(bench):
     readings = bench("mislabel_readings")
 
@@ -82,6 +86,10 @@ def test_a_flag_is_right_where_two_of_three_readers_see_another_class(bench):
     assert row["or another class by name"].startswith("0.75 ")
     assert row["or by button"].startswith("0.50 ")
     assert readings._controls(Six, read, wrong)["or by button"] == "1.00"
+    told = {row["kind"]: row["not planted"] for row in readings._told(Six, with_ids(read))}
+    assert told["first and second reader agree"] == "0.20"
+    assert told["edge-on, flagged, called discs"] == "1 of 3"
+    assert told["edge-on, control, called discs"] == "0 of 0"
 
 
 def test_every_reading_is_a_class_or_none(bench):
