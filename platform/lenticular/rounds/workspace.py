@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from lenticular.rounds.models import Round, TrainedModel
     from lenticular.workflows.models import Workflow
+
+
+LOOK_AGAIN_SECONDS = 600
 
 
 def local_path(name: str) -> Path:
@@ -66,7 +70,8 @@ def find_damage(round_: Round, *stages: str, afresh: bool = True) -> str | None:
     """Return what is wrong with the files of finished stages, or None where they are whole.
 
     Unlike `StageFolder.verified` it removes nothing: what is published stays as it is. Where it
-    need not be `afresh`, as on pages, a file is read again only once its size or time has changed.
+    need not be `afresh`, as on pages, a file is read again once its size or time has changed, or
+    after ten minutes: a disk may lose bits without a word.
     """
     checksum_of = file_checksum if afresh else _known_checksum
     found = (_damage_of(round_, stage, checksum_of) for stage in stages)
@@ -75,11 +80,12 @@ def find_damage(round_: Round, *stages: str, afresh: bool = True) -> str | None:
 
 def _known_checksum(path: Path) -> str:
     found = path.stat()
-    return _checksum_then(path, found.st_size, found.st_mtime_ns)
+    now = int(time.time() // LOOK_AGAIN_SECONDS)
+    return _checksum_then(path, found.st_size, found.st_mtime_ns, now)
 
 
 @lru_cache(maxsize=256)
-def _checksum_then(path: Path, _size: int, _mtime_ns: int) -> str:
+def _checksum_then(path: Path, _size: int, _mtime_ns: int, _now: int) -> str:
     return file_checksum(path)
 
 

@@ -1,6 +1,7 @@
 """Why a round would be refused: every reason at once, for anybody and for the schedule."""
 
 import datetime as dt
+import os
 import shutil
 from typing import NamedTuple
 
@@ -149,7 +150,19 @@ class TestDamagedModel:
         model.write_bytes(whole)
         assert kinds(rule.workflow) == []
 
+    def test_bits_lost_without_a_word_are_seen_after_a_while(self, model, rule, monkeypatch):
+        monkeypatch.setattr(workspace, "LOOK_AGAIN_SECONDS", 10**12)
+        assert kinds(rule.workflow) == []
+        before, content = model.stat(), bytearray(model.read_bytes())
+        content[0] ^= 1
+        model.write_bytes(content)
+        os.utime(model, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert kinds(rule.workflow) == []
+        monkeypatch.setattr(workspace, "LOOK_AGAIN_SECONDS", 1e-6)
+        assert kinds(rule.workflow) == ["damaged-model"]
+
     def test_files_are_not_read_again_for_every_page(self, model, rule, monkeypatch):
+        monkeypatch.setattr(workspace, "LOOK_AGAIN_SECONDS", 10**12)
         rules.why_not(workflow=rule.workflow)
         monkeypatch.setattr(workspace, "file_checksum", lambda _path: pytest.fail("read again"))
         assert kinds(rule.workflow) == []
