@@ -40,11 +40,12 @@ def table():
         _galaxies.read_galaxies(folder)
         with ProcessPoolExecutor(WORKERS, get_context("spawn"), one_thread) as pool:
             found = np.array(list(pool.map(_seed, [folder] * SEEDS, range(SEEDS))))
-    rows = []
-    for networks, figures in zip((1, NETWORKS), found.transpose(1, 2, 0), strict=True):
+    one, several = found.transpose(1, 2, 0)
+    named, rows = {"1": one, str(NETWORKS): several, "difference": several - one}, []
+    for networks, figures in named.items():
         told = zip(HEADINGS.items(), figures, strict=True)
         cells = {heading: interval(values, places) for (heading, places), values in told}
-        rows.append({"networks": str(networks), **cells, "seeds": str(SEEDS)})
+        rows.append({"networks": networks, **cells, "seeds": str(SEEDS)})
     return rows
 
 
