@@ -100,7 +100,7 @@ def staff(open_page, sign_in, sky, rounds):
 
 
 def test_the_page_and_a_dry_run(staff):
-    expect(staff.get_by_text("the votes wanted: 100.0%")).to_be_visible()
+    expect(staff.get_by_text("have enough answers: 100.0%")).to_be_visible()
     staff.get_by_role("button", name="Dry run").click()
     expect(staff.get_by_text("measured in round 3, 2, 1, in proportion")).to_be_visible()
     look(staff, "operator")

@@ -316,7 +316,6 @@ def dry_queue():
     held = Counter(Lease.objects.filter(subject__in=active).values_list("subject_id", flat=True))
     return {
         "refused": [each for each in told if not isinstance(each, int)],
-        "none_in_vain": min(told) >= 1,
         "as_many_as_retire": set(held) == active and set(held.values()) == {limit},
         "wanted": sorted(set(outside.values_list("wanted", "room"))) == [(limit, 0)],
     }

@@ -61,7 +61,6 @@ def test_a_subject_is_never_promised_to_more_people_than_needed(stack):
 def test_a_dry_queue_asks_for_more_once_at_a_time_and_never_too_much(stack):
     assert stack.drive("dry_queue") == {
         "refused": [],
-        "none_in_vain": True,
         "as_many_as_retire": True,
         "wanted": True,
     }
