@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mlcore.round_plan import RoundPlan
 
 SUBJECTS = Path("input", "subjects.parquet")
-#: Verdicts of experts without answers, from earlier rounds; it need not be there.
+#: Verdicts of experts from earlier rounds; it need not be there.
 JUDGED_BEFORE = Path("input", "judged.parquet")
-CALLED_RIGHT, CALLED_UNSURE = "votes-right", "unsure"
+CALLED_RIGHT, CALLED_WRONG, CALLED_UNSURE = "votes-right", "mislabel", "unsure"
 #: Columns that it need not have.
 VERDICT, RECEIVED = "verdict", "received"
 #: What the flag stage says of the flagged, and its folder of pictures.
@@ -128,10 +128,10 @@ class RoundFiles:
             raise ArtefactError(f"{SUBJECTS} must be a Parquet file, is not: {error}") from error
 
     def judged_before(self) -> dict[tuple[str, str], str]:
-        """Return (galaxy, question) to what an expert said of the votes, giving no answers.
+        """Return (galaxy, question) to what an expert said of the votes.
 
-        `CALLED_RIGHT` or `CALLED_UNSURE`. Nothing is known where the file is not there, as in
-        rounds of earlier releases.
+        `CALLED_RIGHT`, `CALLED_WRONG` or `CALLED_UNSURE`. Nothing is known where the file is not
+        there, as in rounds of earlier releases.
 
         Raises
         ------

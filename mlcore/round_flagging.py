@@ -29,7 +29,7 @@ from mlcore.gp.reduce import Reducer
 from mlcore.round_calibration import unseen_concentrations
 from mlcore.round_catalogue import voted_rows
 from mlcore.round_encoder import pretrained
-from mlcore.round_files import CALLED_RIGHT, CALLED_UNSURE, EVIDENCE, PICTURES
+from mlcore.round_files import CALLED_RIGHT, EVIDENCE, PICTURES
 from mlcore.round_learning import image_cache
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def flag_subjects(files: RoundFiles) -> dict[str, Any]:
         false_discovery_rate=1.0,
         seed=plan.seed,
     )
-    unsure = {pair for pair, verdict in before.items() if verdict == CALLED_UNSURE}
-    flagged = _count_flagged(candidates, plan.config, unsure)
+    known = {pair for pair, verdict in before.items() if verdict != CALLED_RIGHT}
+    flagged = _count_flagged(candidates, plan.config, known)
     _write_candidates(candidates, flagged, folder / "mislabels.parquet")
     _write_evidence(files, cache, Judged(ids, rows, counts, features), candidates[:flagged])
     return {"judged": len(candidates), "flagged": flagged, "fallback": problem}
@@ -143,18 +143,18 @@ def _called_right(
 
 
 def _count_flagged(
-    candidates: list[MislabelCandidate], config: RoundConfig, unsure: set[tuple[str, str]]
+    candidates: list[MislabelCandidate], config: RoundConfig, known: set[tuple[str, str]]
 ) -> int:
     """Return how many of the ranked candidates experts are asked about.
 
-    They are not asked again about votes of which one was `unsure`: among the first there are
-    `review_at_least` others.
+    They are not asked again about what is `known`: votes of which one was unsure, or those in the
+    control panel that one called wrong. Among the first there are `review_at_least` others.
     """
     below = sum(candidate.q_value <= config.false_discovery_rate for candidate in candidates)
     others = [
         place
         for place, each in enumerate(candidates, start=1)
-        if (each.id_str, each.question) not in unsure
+        if (each.id_str, each.question) not in known
     ]
     asked = others[: config.review_at_least]
     return max(below, *asked, 0)

@@ -316,13 +316,14 @@ class TestWholeRound:
         local = expit(-np.array(before["score"][2:]))
         np.testing.assert_allclose(found["q_value"][0], local[0])
 
-    def test_votes_that_left_an_expert_unsure_take_no_place_of_others(self, plan, copy):
+    @pytest.mark.parametrize("verdict", ["unsure", "mislabel"])
+    def test_votes_that_an_expert_knows_take_no_place_of_others(self, plan, copy, verdict):
         asking = replace(
             plan, config=replace(plan.config, false_discovery_rate=1e-9, review_at_least=3)
         )
         before = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()
         unsure = before["id_str"][:2]
-        rows = {"id_str": unsure, "question": before["question"][:2], "verdict": ["unsure"] * 2}
+        rows = {"id_str": unsure, "question": before["question"][:2], "verdict": [verdict] * 2}
         pq.write_table(pa.table(rows), copy / "input" / "judged.parquet")
         assert flag_subjects(RoundFiles(asking, copy))["flagged"] == 5
         found = pq.read_table(copy / "flag" / "mislabels.parquet").to_pydict()

@@ -3,7 +3,7 @@
 One row per subject that the workflow may serve: its id, its image, whether it is in the
 control panel, whether it is retired, the votes promised (leases out), whether an expert has
 judged it, the votes received, and its vote counts. Beside them stand the verdicts of earlier
-rounds that came without answers.
+rounds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from lenticular.selection.models import Lease, LeaseState, QueueEntry
 from lenticular.subjects.models import Subject, SubjectImage
 from lenticular.subjects.selectors import catalogue_id
 from mlcore.files import replacing, write_json
-from mlcore.round_files import CALLED_RIGHT, CALLED_UNSURE, JUDGED_BEFORE, RECEIVED, VERDICT
+from mlcore.round_files import (
+    CALLED_RIGHT,
+    CALLED_UNSURE,
+    CALLED_WRONG,
+    JUDGED_BEFORE,
+    RECEIVED,
+    VERDICT,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +45,11 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 IMAGE_SIZE = "page"
-CALLED = {FlagState.VOTES_RIGHT: CALLED_RIGHT, FlagState.UNSURE: CALLED_UNSURE}
+CALLED = {
+    FlagState.VOTES_RIGHT: CALLED_RIGHT,
+    FlagState.MISLABEL: CALLED_WRONG,
+    FlagState.UNSURE: CALLED_UNSURE,
+}
 EXPERT_VOTES = 20
 """How many volunteers' votes one expert's verdict weighs in training."""
 
@@ -75,7 +86,7 @@ def write_inputs(round_: Round, folder: Path, *, on_progress: Callable[[float, s
 
 
 def _write_judged(round_: Round, path: Path) -> None:
-    """Write what experts have said of votes on this version, giving no answers.
+    """Write what experts have said of votes on this version.
 
     On a question the flag of the latest round counts.
     """

@@ -87,7 +87,7 @@ def test_an_experts_verdict_takes_the_place_of_the_votes(read, pending, voluntee
     assert [name for name, row in rows.items() if row["verdict"]] == ["s:1"]
 
 
-def test_verdicts_without_answers_are_told_the_latest_of_each_question(pending, tmp_path):
+def test_verdicts_are_told_the_latest_of_each_question(pending, tmp_path):
     def flag(round_, number, question, state):
         MislabelFlag.objects.create(
             round=round_,
@@ -131,6 +131,7 @@ def test_verdicts_without_answers_are_told_the_latest_of_each_question(pending, 
     assert {(row["id_str"], row["question"]): row["verdict"] for row in found} == {
         ("s:1", "shape"): "votes-right",
         ("s:2", "shape"): "votes-right",
+        ("s:5", "shape"): "mislabel",
         ("s:2", "bar"): "unsure",
     }
 
