@@ -2,6 +2,7 @@
 
 import pytest
 
+from mlcore.train_config import TrainConfig
 from mlcore.tree import DecisionTree
 
 
@@ -39,3 +40,18 @@ def handed_tree():
         },
         mirror_pairs=[("winding_clockwise", "winding_anticlockwise")],
     )
+
+
+#: Trains in seconds, and learns next to nothing.
+TINY_TRAIN = TrainConfig(
+    encoder="test_resnet",
+    image_size=24,
+    crop_fraction=1.0,
+    batch_size=8,
+    epochs=2,
+    steps_per_epoch=4,
+    average_views=1,
+    predict_batch_size=16,
+    pretrain_steps=2,
+    pretrain_batch_size=8,
+)

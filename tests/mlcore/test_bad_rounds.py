@@ -22,9 +22,10 @@ from mlcore.cnn.shards import read_shards
 from mlcore.errors import FitError, NotEnoughVotesError
 from mlcore.round_plan import RoundConfig, RoundPlan
 from mlcore.stages import StageFolder
-from mlcore.train_config import TrainConfig
 from mlcore.training_round import STAGES, run_round
 from mlcore.tree import DecisionTree
+
+from .conftest import TINY_TRAIN
 
 SUBJECTS, LIMIT = 24, 10
 
@@ -52,19 +53,8 @@ def tree():
 
 @pytest.fixture(scope="module")
 def config():
-    train = TrainConfig(
-        encoder="test_resnet",
-        image_size=24,
-        crop_fraction=1.0,
-        batch_size=8,
-        epochs=1,
-        steps_per_epoch=2,
-        average_views=1,
-        pretrain_steps=2,
-        pretrain_batch_size=8,
-    )
     return RoundConfig(
-        train=train,
+        train=replace(TINY_TRAIN, epochs=1, steps_per_epoch=2, predict_batch_size=64),
         min_training_subjects=2,
         min_held_out_subjects=2,
         bootstrap_draws=100,

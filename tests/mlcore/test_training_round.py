@@ -35,9 +35,10 @@ from mlcore.images import ImageCache
 from mlcore.round_files import RoundFiles
 from mlcore.round_flagging import _count_flagged, flag_subjects
 from mlcore.round_plan import RoundConfig, RoundPlan
-from mlcore.train_config import TrainConfig
 from mlcore.training_round import STAGES, run_round
 from mlcore.tree import DecisionTree
+
+from .conftest import TINY_TRAIN
 
 SUBJECTS = 48
 VOTES = 5
@@ -73,20 +74,8 @@ def tree():
 
 @pytest.fixture(scope="module")
 def config():
-    train = TrainConfig(
-        encoder="test_resnet",
-        image_size=24,
-        crop_fraction=1.0,
-        batch_size=8,
-        epochs=2,
-        steps_per_epoch=4,
-        average_views=1,
-        predict_batch_size=16,
-        pretrain_steps=2,
-        pretrain_batch_size=8,
-    )
     return RoundConfig(
-        train=train,
+        train=TINY_TRAIN,
         min_training_subjects=10,
         min_held_out_subjects=4,
         bootstrap_draws=100,
